@@ -1,0 +1,48 @@
+# Two commands do everything: `make run` serves http://localhost:5000, `make test` passes the tests.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PORT ?= 5000
+DATASET ?= ../shared/flickr8k
+BIN := .venv/bin
+export PORT
+
+.PHONY: help setup run test lint format train evaluate clean
+
+help:  ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+# Each stamp is as old as the packages it stands for, so nothing is installed twice.
+.venv/run.stamp: requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+.venv/dev.stamp: requirements-dev.txt .venv/run.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+setup: .venv/run.stamp  ## make .venv with everything that serving and training need
+
+run: setup  ## serve http://localhost:$(PORT)
+	$(BIN)/gunicorn --config gunicorn.conf.py "app:create_app()"
+
+test: .venv/dev.stamp  ## run the tests
+	$(BIN)/python -m pytest
+
+lint: .venv/dev.stamp  ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/dev.stamp  ## put the code in its standard form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+train: setup  ## train on DATASET=DIR (more options: python training/train.py --help)
+	$(BIN)/python training/train.py --dataset $(DATASET)
+
+evaluate: setup  ## score the artifact on DATASET=DIR and compare with artifacts/metrics.json
+	$(BIN)/python training/evaluate.py --artifacts artifacts --dataset $(DATASET) --split test --check 0.002
+
+clean:  ## remove what the commands above made, except artifacts and runs
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

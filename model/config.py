@@ -1,0 +1,75 @@
+"""Frozen options, validated once, saved as JSON inside the artifact."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from model.errors import SettingsError
+
+MAX_BEAM_WIDTH = 20
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise SettingsError(message)
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """Sizes of the merge-style LSTM decoder; `vocabulary` counts the four reserved ids."""
+
+    vocabulary: int
+    channels: int
+    kind: str = "attention"
+    units: int = 512
+    lstm_layers: int = 1
+    heads: int = 8
+    merge_blocks: int = 2
+    dropout: float = 0.4
+
+    def __post_init__(self) -> None:
+        _require(self.kind in ("merge", "attention"), f"decoder must be merge or attention, not {self.kind!r}")
+        _require(self.lstm_layers in (1, 2), f"lstm layers must be 1 or 2, not {self.lstm_layers}")
+        _require(self.units > 0 and self.heads > 0, "units and heads must be positive")
+        _require(self.units % self.heads == 0, f"units ({self.units}) must be a multiple of heads ({self.heads})")
+        _require(self.merge_blocks >= 1, f"merge blocks must be at least 1, not {self.merge_blocks}")
+        _require(0 <= self.dropout < 1, f"dropout must be in [0, 1), not {self.dropout}")
+        _require(self.vocabulary > 4 and self.channels > 0, "the vocabulary needs words, the encoder channels")
+
+
+@dataclass(frozen=True)
+class DecodingConfig:
+    """How captions are searched: a sum of log-probabilities over length ** length_penalty."""
+
+    beam_width: int = 5
+    length_penalty: float = 0.7
+    max_words: int = 24
+
+    def __post_init__(self) -> None:
+        _require(
+            1 <= self.beam_width <= MAX_BEAM_WIDTH,
+            f"beam width must be 1 to {MAX_BEAM_WIDTH}, not {self.beam_width}",
+        )
+        _require(0 <= self.length_penalty <= 2, f"length penalty must be 0 to 2, not {self.length_penalty}")
+        _require(1 <= self.max_words <= 100, f"a caption may hold 1 to 100 words, not {self.max_words}")
+
+
+@dataclass(frozen=True)
+class BundleConfig:
+    """What `artifacts/config.json` holds; `training` records the run that made it."""
+
+    name: str
+    version: str
+    encoder: dict[str, Any]  # {"name", "input_size": [height, width], "grid": [h, w, channels], "source"}
+    decoder: DecoderConfig
+    decoding: DecodingConfig
+    training: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Inverse of `to_dict`. Raises KeyError or TypeError for other keys, SettingsError for bad values."""
+        decoder, decoding = DecoderConfig(**data["decoder"]), DecodingConfig(**data["decoding"])
+        return cls(**{**data, "decoder": decoder, "decoding": decoding})

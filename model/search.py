@@ -1,0 +1,84 @@
+"""Beam search, pure NumPy: scores in, ids out. It knows no files, no photos and no text."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.config import DecodingConfig
+from model.tokenizer import END, PAD, START, UNKNOWN
+
+# (ids (B, K) last words, parents (B, K) the beam each of them continues) -> logits (B, K, V)
+Step = Callable[[np.ndarray, np.ndarray], np.ndarray]
+_NEVER = (PAD, START, UNKNOWN)
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """Word ids without START and END, and the sum of their log-probabilities (natural, END included)."""
+
+    ids: tuple[int, ...]
+    log_probability: float
+    score: float  # log_probability / (words + 1) ** length_penalty: what hypotheses are ranked by
+
+
+def beam_search(step: Step, photos: int, config: DecodingConfig) -> list[list[Hypothesis]]:
+    """The best captions of each photo, best first, at least one and at most `beam_width`.
+
+    Width 1 is greedy search. A beam that ends among the best `beam_width` candidates is set aside; a photo is done
+    when `beam_width` of them are. No word follows itself, and a caption is cut after `max_words` words.
+    """
+    width = config.beam_width
+    ids, parents = np.full((photos, width), START), np.zeros((photos, width), int)
+    totals = np.full((photos, width), -np.inf)
+    totals[:, 0] = 0.0  # all beams start alike, so only the first counts
+    words = np.empty((photos, width, 0), int)
+    done: list[list[Hypothesis]] = [[] for _ in range(photos)]
+    for _ in range(config.max_words):
+        candidates = totals[:, :, None] + _allowed(log_softmax(step(ids, parents)), ids)
+        ranked, beams, tokens = _best(candidates, 2 * width)
+        ended = tokens == END
+        for photo, rank in zip(*np.nonzero(ended[:, :width] & np.isfinite(ranked[:, :width])), strict=True):
+            if len(done[photo]) < width:
+                prefix = words[photo, beams[photo, rank]]
+                done[photo].append(_hypothesis(prefix, ranked[photo, rank], config))
+        alive = np.argsort(ended, axis=1, kind="stable")[:, :width]  # the best ones that go on, in order
+        totals, parents, ids = (np.take_along_axis(x, alive, 1) for x in (ranked, beams, tokens))
+        totals = np.where(ids == END, -np.inf, totals)
+        words = np.concatenate([np.take_along_axis(words, parents[:, :, None], 1), ids[:, :, None]], axis=2)
+        if all(len(found) >= width for found in done):
+            break
+    for photo, found in enumerate(done):
+        for beam in range(width):  # a caption that never ended counts as it stands
+            if len(found) < width and np.isfinite(totals[photo, beam]):
+                found.append(_hypothesis(words[photo, beam], totals[photo, beam], config))
+    return [sorted(found, key=lambda hypothesis: -hypothesis.score) for found in done]
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Logits to log-probabilities over the last axis, float64."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def _allowed(log_probabilities: np.ndarray, previous: np.ndarray) -> np.ndarray:
+    """Forbid the ids that no caption holds, and a word after itself."""
+    log_probabilities[..., _NEVER] = -np.inf
+    np.put_along_axis(log_probabilities, previous[..., None], -np.inf, axis=-1)
+    return log_probabilities
+
+
+def _best(candidates: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(B, K, V) totals -> the `count` best of each photo: totals, beams and tokens, (B, count), best first."""
+    photos, _, vocabulary = candidates.shape
+    flat = candidates.reshape(photos, -1)
+    count = min(count, flat.shape[1])
+    top = np.argpartition(-flat, count - 1, axis=1)[:, :count]
+    order = np.argsort(-np.take_along_axis(flat, top, 1), axis=1, kind="stable")
+    top = np.take_along_axis(top, order, 1)
+    return np.take_along_axis(flat, top, 1), top // vocabulary, top % vocabulary
+
+
+def _hypothesis(ids: np.ndarray, total: float, config: DecodingConfig) -> Hypothesis:
+    score = total / (len(ids) + 1) ** config.length_penalty
+    return Hypothesis(tuple(int(index) for index in ids), float(total), float(score))
