@@ -1,0 +1,27 @@
+FROM python:3.11-slim
+
+WORKDIR /srv
+
+# From what changes least to what changes most, so that a new page does not reinstall TensorFlow.
+COPY requirements.txt ./
+RUN pip install --no-cache-dir -r requirements.txt && useradd --system --no-create-home captioner
+
+# TensorFlow refuses to load without a temporary folder: /dev/shm is there even with `docker run --read-only`.
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    TMPDIR=/dev/shm \
+    HOST=0.0.0.0 \
+    PORT=5000
+
+COPY artifacts artifacts
+COPY model model
+COPY web web
+COPY templates templates
+COPY static static
+COPY app.py gunicorn.conf.py ./
+
+USER captioner
+EXPOSE 5000
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
+    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/health', timeout=4)"]
+CMD ["gunicorn", "--config", "gunicorn.conf.py", "app:create_app()"]

@@ -1,0 +1,62 @@
+"""gunicorn --config gunicorn.conf.py "app:create_app()"
+
+The master never loads TensorFlow, which does not survive a fork: each worker loads and warms its own
+captioner, and only then takes requests. What can be checked beforehand is, so that a bad start is one line.
+"""
+
+import signal
+import sys
+from pathlib import Path
+
+from gunicorn.arbiter import Arbiter
+from gunicorn.errors import AppImportError
+from gunicorn.workers.gthread import ThreadWorker
+
+from model.checksums import verify
+from model.errors import CaptionerError
+from web.settings import Settings
+from web.startup import configure_tensorflow, require_free_port
+
+try:
+    settings = Settings.from_environment()
+except CaptionerError as error:
+    sys.exit(f"Cannot start: {error}")
+
+configure_tensorflow(settings.workers)
+
+
+class Worker(ThreadWorker):
+    """A thread worker that starts and stops without fuss."""
+
+    def init_signals(self) -> None:
+        """Leave Ctrl-C to the master, whose order to quit follows at once: on both, gunicorn's worker deadlocks."""
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def load_wsgi(self) -> None:
+        """Call `create_app`; a captioner that cannot be loaded ends the server with one line, no traceback."""
+        try:
+            super().load_wsgi()
+        except CaptionerError as error:
+            raise AppImportError(f"Cannot start: {error}") from error
+
+
+def on_starting(server: Arbiter) -> None:
+    """Refuse before the first fork what would only fail in every worker."""
+    try:
+        verify(settings.artifacts)
+        if server.master_pid == 0:  # else a running master hands its sockets over
+            require_free_port(settings.host, settings.port)
+    except CaptionerError as error:
+        sys.exit(f"Cannot start: {error}")
+
+
+bind = settings.address
+workers = settings.workers
+threads = 8  # one captions, the others take uploads and answer health checks
+worker_class = Worker
+timeout = 120  # seconds a worker may take to load, on a slow machine
+# Heartbeats need no disk, which may be read-only; gunicorn makes an unlinked file of its own there.
+memory = Path("/dev/shm")  # noqa: S108
+worker_tmp_dir = str(memory) if memory.is_dir() else None
+control_socket_disable = True

@@ -1,0 +1,199 @@
+"""The service as it is run: a process of its own, asked over a socket, with a real small artifact."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model.captioner import CaptionGenerator
+from model.checksums import CONFIG, write_checksums
+from tests.conftest import COLOURS, picture
+from tests.pictures import encode
+
+ROOT = Path(__file__).parent.parent
+GUNICORN = (sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "app:create_app()")
+PLAIN = (sys.executable, "app.py")
+START_SECONDS = 120  # loading TensorFlow on a busy machine
+EDGE = "edge-of-a-part"
+
+
+@dataclass
+class Server:
+    """A running server and how to talk to it."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    def ask(self, method: str, path: str, body: bytes = b"", kind: str = "") -> tuple[int, dict[str, Any] | str]:
+        """The status, and the body as JSON or text."""
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+            connection.request(method, path, body, {"Content-Type": kind} if kind else {})
+            answer = connection.getresponse()
+            text = answer.read().decode()
+        return answer.status, json.loads(text) if "json" in answer.headers["Content-Type"] else text
+
+    def caption(self, photo: bytes) -> tuple[int, Any]:
+        head = f'--{EDGE}\r\nContent-Disposition: form-data; name="image"; filename="photo"\r\n\r\n'.encode()
+        form = head + photo + f"\r\n--{EDGE}--\r\n".encode()
+        return self.ask("POST", "/predict", form, f"multipart/form-data; boundary={EDGE}")
+
+    def is_healthy(self) -> bool:
+        try:
+            return self.ask("GET", "/health")[0] == 200
+        except OSError:
+            return False
+
+    def stop(self, how: signal.Signals) -> int:
+        """The exit code; a Ctrl-C goes to every process of the server, as a terminal sends it."""
+        send = os.killpg if how is signal.SIGINT else os.kill
+        send(self.process.pid, how)
+        return self.process.wait(timeout=15)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def environment(artifacts: Path, port: int, **settings: str) -> dict[str, str]:
+    return os.environ | {"ARTIFACTS": str(artifacts), "PORT": str(port), "WORKERS": "1"} | settings
+
+
+@contextmanager
+def running(command: tuple[str, ...], artifacts: Path, log: Path) -> Iterator[Server]:
+    port = free_port()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment(artifacts, port),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    server = Server(process, port, log)
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not server.is_healthy():
+            assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
+        yield server
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def refusal(command: tuple[str, ...], artifacts: Path, port: int, **settings: str) -> tuple[int, str]:
+    """Exit code and error output of a server that should not start."""
+    ended = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment(artifacts, port, **settings),
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+    )
+    return ended.returncode, ended.stderr
+
+
+def the_one_line(command: tuple[str, ...], artifacts: Path, port: int, **settings: str) -> str:
+    """The reason a server gives for not starting, beside gunicorn's own log."""
+    code, errors = refusal(command, artifacts, port, **settings)
+    assert code not in (0, None) and "Traceback" not in errors
+    (line,) = [line for line in errors.splitlines() if not re.match(r"\[\d{4}-", line)]
+    assert line.startswith("Cannot start: ")
+    return line
+
+
+@pytest.fixture(scope="module")
+def server(tiny_artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(GUNICORN, tiny_artifact, tmp_path_factory.mktemp("server") / "log") as server:
+        yield server
+
+
+def test_caption_over_a_socket_is_the_caption_in_python(server: Server, tiny_artifact: Path) -> None:
+    captioner = CaptionGenerator.load(tiny_artifact)
+    for number, colour in enumerate(COLOURS.values()):
+        photo = encode(picture(colour, seed=100 + number), "PNG")
+        status, answer = server.caption(photo)
+        assert (status, answer["caption"]) == (200, captioner.predict(photo))
+        assert answer["model"] == captioner.info
+
+
+def test_health_and_page_over_a_socket(server: Server) -> None:
+    status, health = server.ask("GET", "/health")
+    assert status == 200 and isinstance(health, dict)
+    assert (health["status"], health["device"]) == ("healthy", "cpu")
+    status, page = server.ask("GET", "/")
+    assert status == 200 and '<form id="form"' in page
+
+
+def test_eight_clients_at_once_get_the_captions_of_one_after_the_other(server: Server) -> None:
+    photos = [encode(picture(colour), "PNG") for colour in COLOURS.values()] * 2
+    alone = [server.caption(photo)[1]["captions"] for photo in photos]
+    with ThreadPoolExecutor(8) as pool:
+        together = [answer["captions"] for _, answer in pool.map(server.caption, photos)]
+    assert together == alone
+
+
+def test_body_over_the_limit_is_answered_and_not_cut_off(server: Server) -> None:
+    status, answer = server.caption(bytes(11 * 2**20))
+    assert (status, answer["code"]) == (413, "too_large")
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux's /proc")
+def test_master_never_loads_tensorflow(server: Server) -> None:
+    assert "tensorflow" not in Path(f"/proc/{server.process.pid}/maps").read_text()
+
+
+def test_ctrl_c_ends_the_server_quietly(server: Server) -> None:
+    assert server.stop(signal.SIGINT) == 0
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_python_app_serves_until_sigterm(tiny_artifact: Path, tmp_path: Path) -> None:
+    with running(PLAIN, tiny_artifact, tmp_path / "log") as server:
+        assert server.caption(encode(picture(COLOURS["red"]), "JPEG"))[0] == 200
+        assert server.stop(signal.SIGTERM) == 0
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("command", [GUNICORN, PLAIN], ids=["gunicorn", "python app.py"])
+def test_bad_start_is_one_line_and_no_server(command: tuple[str, ...], tiny_artifact: Path, tmp_path: Path) -> None:
+    altered = Path(shutil.copytree(tiny_artifact, tmp_path / "altered"))
+    with (altered / "decoder.npz").open("ab") as weights:
+        weights.write(b"!")
+    port = free_port()
+    assert "nowhere" in the_one_line(command, tmp_path / "nowhere", port)
+    assert "decoder.npz" in the_one_line(command, altered, port)
+    assert "PORT" in the_one_line(command, tiny_artifact, port, PORT="http")
+    assert "MAX_UPLOAD_MB" in the_one_line(command, tiny_artifact, port, MAX_UPLOAD_MB="0")
+    with socket.create_server(("127.0.0.1", port)):
+        assert str(port) in the_one_line(command, tiny_artifact, port)
+
+
+def test_artifact_that_only_a_worker_can_refuse_ends_the_server(tiny_artifact: Path, tmp_path: Path) -> None:
+    """Its checksums are right, and its vocabulary does not fit the network."""
+    odd = Path(shutil.copytree(tiny_artifact, tmp_path / "odd"))
+    config = json.loads((odd / CONFIG).read_text())
+    config["decoder"]["vocabulary"] += 1
+    (odd / CONFIG).write_text(json.dumps(config))
+    write_checksums(odd)
+    assert "odd" in the_one_line(GUNICORN, odd, free_port())

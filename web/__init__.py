@@ -1,0 +1,1 @@
+"""The HTTP side: settings, uploads, answers, errors. `app.py` puts them together."""

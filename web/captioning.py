@@ -1,0 +1,111 @@
+"""One captioner, shared by the threads of a worker."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from time import perf_counter
+from typing import TYPE_CHECKING, Protocol
+
+from model.errors import ImageError
+from model.quiet import quiet_import
+from web.uploads import Options
+
+if TYPE_CHECKING:
+    from model.captioner import Caption, Result
+
+log = logging.getLogger(__name__)
+
+
+class Captioner(Protocol):
+    """What the server needs of `model.captioner.CaptionGenerator`."""
+
+    @property
+    def beam_width(self) -> int:
+        """The width unless a client asks for another."""
+
+    @property
+    def device(self) -> str:
+        """Where it computes, "cpu" or "gpu"."""
+
+    @property
+    def info(self) -> Mapping[str, object]:
+        """What clients may know of the model."""
+
+    def generate(self, photos: Sequence[bytes], num_captions: int, beam_width: int, /) -> "Sequence[Result]":
+        """The best captions of each photo. Raises ImageError."""
+
+    def warm_up(self) -> None:
+        """Caption a blank picture."""
+
+
+def load_captioner(artifacts: Path) -> Captioner:
+    """The captioner of an artifact, warm. Raises ArtifactError."""
+    with quiet_import():  # of TensorFlow: not before it is needed, and never before a fork
+        from model.captioner import CaptionGenerator
+
+    captioner = CaptionGenerator.load(artifacts)
+    captioner.warm_up()
+    return captioner
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the network says about a photo, best first, and the seconds that each part took."""
+
+    captions: "tuple[Caption, ...]"
+    model: Mapping[str, object]
+    seconds: Mapping[str, float]
+
+    def as_json(self) -> dict[str, object]:
+        """The body of a successful answer."""
+        return {
+            "caption": self.captions[0].text,
+            "captions": [{"caption": each.text, "log_probability": each.log_probability} for each in self.captions],
+            "model": dict(self.model),
+            "seconds": {part: round(spent, 4) for part, spent in self.seconds.items()},
+        }
+
+
+class CaptionService:
+    """Captions uploads, one at a time: a captioner is not promised to be safe for several threads."""
+
+    def __init__(self, captioner: Captioner) -> None:
+        self.captioner = captioner
+        self._lock = Lock()
+        self._in_doubt = False
+
+    def caption(self, upload: bytes, options: Options) -> Answer:
+        """`total` counts the wait for the captions before this one. Raises ImageError."""
+        started = perf_counter()
+        with self._lock:
+            result = self._generate(upload, options)
+        seconds = {**result.seconds, "total": perf_counter() - started}
+        return Answer(result.captions, self.captioner.info, seconds)
+
+    def can_caption(self) -> bool:
+        """False while the last caption failed for a reason of ours, and a blank picture fails too."""
+        if self._in_doubt:
+            with self._lock:
+                self._try_again()
+        return not self._in_doubt
+
+    def _generate(self, upload: bytes, options: Options) -> "Result":
+        try:
+            (result,) = self.captioner.generate([upload], options.num_captions, options.beam_width)
+        except ImageError:
+            raise
+        except Exception:
+            self._in_doubt = True
+            raise
+        self._in_doubt = False
+        return result
+
+    def _try_again(self) -> None:
+        try:
+            self.captioner.warm_up()
+        except Exception:  # whatever it is, the answer is "not healthy", and the reason is in the log
+            log.exception("the captioner cannot caption a blank picture")
+        else:
+            self._in_doubt = False

@@ -1,0 +1,48 @@
+"""How much a request may hold, and what becomes of one that holds more."""
+
+from contextlib import suppress
+from io import BytesIO
+from time import monotonic
+from typing import IO
+
+from flask import Flask, Request, Response, request
+
+MAX_PARTS = 20
+MAX_TEXT_BYTES = 128 * 1024  # werkzeug holds its read buffer of 64 kB against the same limit
+DRAIN_BYTES, DRAIN_SECONDS = 100 * 2**20, 5
+
+
+class InMemoryRequest(Request):
+    """A request whose uploads stay in memory: no photo touches a disk, and the disk may be read-only."""
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        return BytesIO()
+
+
+def register_limits(app: Flask, max_upload_bytes: int) -> None:
+    """Beyond a limit werkzeug stops reading and raises a 413, which `web.problems` answers."""
+    app.request_class = InMemoryRequest
+    app.config.update(
+        MAX_CONTENT_LENGTH=max_upload_bytes, MAX_FORM_PARTS=MAX_PARTS, MAX_FORM_MEMORY_SIZE=MAX_TEXT_BYTES
+    )
+    app.after_request(drain)
+
+
+def drain(response: Response) -> Response:
+    """Drop what is left of a refused body.
+
+    A client that is still sending would see its connection reset instead of the answer. Up to a bound: whoever
+    sends more than that is not waiting for an answer. Werkzeug's own server does this itself.
+    """
+    if request.environ.get("wsgi.input_terminated"):
+        body, left, deadline = request.environ["wsgi.input"], DRAIN_BYTES, monotonic() + DRAIN_SECONDS
+        with suppress(Exception):  # the client is gone, or its chunks are garbled: the answer stays the same
+            while left > 0 and monotonic() < deadline and (chunk := body.read(2**16)):
+                left -= len(chunk)
+    return response

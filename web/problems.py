@@ -1,0 +1,120 @@
+"""Errors as a client sees them: RFC 9457 `application/problem+json`, or the same as a readable page."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from flask import Flask, Response, current_app, g, jsonify, make_response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from model.errors import ImageError
+from web.limits import MAX_PARTS, MAX_TEXT_BYTES
+from web.tracing import request_id
+
+log = logging.getLogger(__name__)
+
+# Stable words for clients to branch on, and the status each is sent with.
+STATUS = {
+    "bad_option": 400,
+    "bad_request": 400,
+    "empty_file": 400,
+    "multiple_files": 400,
+    "no_file": 400,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "too_large": 413,
+    "not_an_image": 415,
+    "unsupported_media_type": 415,
+    "bad_image": 422,
+    "damaged_image": 422,
+    "too_many_pixels": 422,
+    "internal_error": 500,
+    "unavailable": 503,
+}
+
+
+class Problem(Exception):
+    """An answer that is an error. `detail` is written for the person at the other end."""
+
+    def __init__(self, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.status = HTTPStatus(STATUS[code])
+        self.headers = headers or {}
+
+    def as_json(self) -> dict[str, object]:
+        """The body of RFC 9457, and `error` for clients that look for that."""
+        return {
+            "type": "about:blank",
+            "title": self.status.phrase,
+            "status": self.status,
+            "detail": self.detail,
+            "instance": request_id(),
+            "code": self.code,
+            "error": self.detail,
+        }
+
+
+def register_problems(app: Flask) -> None:
+    """Answer every error of the app, expected or not, as a problem."""
+    app.register_error_handler(Problem, respond)
+    app.register_error_handler(ImageError, lambda error: respond(from_image_error(error)))
+    app.register_error_handler(HTTPException, lambda error: respond(from_http_exception(error)))
+    app.register_error_handler(Exception, lambda error: respond(from_bug(error)))
+
+
+def respond(problem: Problem) -> Response:
+    """The problem as this client likes to read it."""
+    g.outcome = problem.code
+    if wants_page():
+        response = make_response(render_template("index.html", problem=problem))
+    else:
+        response = jsonify(problem.as_json())
+        response.mimetype = "application/problem+json"
+    response.status_code = problem.status
+    response.headers.update(problem.headers)
+    return response
+
+
+def wants_page() -> bool:
+    """A browser asks for HTML by name; the form's target answers HTML to all who do not ask for JSON."""
+    if request.path in ("/predict", "/health"):
+        return False
+    offers = ["application/json", "application/problem+json", "text/html"]
+    if request.path == "/" and request.method == "POST":
+        offers.reverse()  # of equally welcome offers the first wins
+    return request.accept_mimetypes.best_match(offers, default=offers[0]) == "text/html"
+
+
+def from_image_error(error: ImageError) -> Problem:
+    """What `model.image` says of bytes names no path, and is written for people."""
+    return Problem(error.code, str(error))
+
+
+def from_http_exception(error: HTTPException) -> Problem:
+    """What werkzeug and Flask raise, in our words."""
+    if error.code == 404:
+        return Problem("not_found", "Nothing lives at this address: the page is at /, the API at /predict.")
+    if error.code == 405:
+        allowed = dict(error.get_headers()).get("Allow", "")
+        return Problem("method_not_allowed", f"This address takes {allowed}, not {request.method}.", {"Allow": allowed})
+    if error.code == 413:
+        return Problem("too_large", _limits())
+    if error.code and error.code < 500:
+        return Problem("bad_request", "The request could not be understood, or broke off before its end.")
+    return from_bug(error)
+
+
+def from_bug(error: Exception) -> Problem:
+    """The log gets the reason, the client the number to find it by."""
+    log.error("unexpected error id=%s", request_id(), exc_info=error)
+    return Problem("internal_error", f"Something went wrong on our side. If it stays, report it with {request_id()}.")
+
+
+def _limits() -> str:
+    megabytes = current_app.config["MAX_CONTENT_LENGTH"] // 2**20
+    return (
+        f"A request holds at most {megabytes} MB, {MAX_PARTS} form fields and {MAX_TEXT_BYTES // 1024} kB "
+        "of text: send one photo, made smaller if need be."
+    )

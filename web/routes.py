@@ -1,0 +1,57 @@
+"""The addresses of the service: the page, the API, the health check."""
+
+from flask import Blueprint, current_app, render_template, request
+from flask.typing import ResponseReturnValue
+
+from web.captioning import Answer, CaptionService
+from web.preview import preview
+from web.problems import Problem
+from web.uploads import Options, read_options, read_photo
+
+routes = Blueprint("routes", __name__)
+
+
+@routes.get("/")
+def page() -> ResponseReturnValue:
+    """The upload page."""
+    return render_template("index.html")
+
+
+@routes.post("/")
+def page_with_caption() -> ResponseReturnValue:
+    """The target of the page's form where there is no JavaScript."""
+    upload, _, answer = caption_upload()
+    return render_template("index.html", answer=answer, photo=preview(upload))
+
+
+@routes.post("/predict")
+def predict() -> ResponseReturnValue:
+    """The API, and what the page's script calls."""
+    upload, options, answer = caption_upload()
+    body = answer.as_json()
+    if options.return_image:
+        body["image"] = preview(upload).url
+    return body
+
+
+@routes.get("/health")
+def health() -> ResponseReturnValue:
+    """200 if a photo sent now would get a caption, else 503."""
+    service = caption_service()
+    if not service.can_caption():
+        raise Problem("unavailable", "The network cannot caption at the moment: see the server's log.")
+    return {"status": "healthy", "device": service.captioner.device, "model": dict(service.captioner.info)}
+
+
+def caption_upload() -> tuple[bytes, Options, Answer]:
+    """Everything this request asks for. Raises Problem, ImageError, and werkzeug's 413."""
+    service = caption_service()
+    upload = read_photo(request)
+    options = read_options(request, service.captioner.beam_width)
+    return upload, options, service.caption(upload, options)
+
+
+def caption_service() -> CaptionService:
+    """The service of the current app, as `create_app` put it there."""
+    service: CaptionService = current_app.extensions["captions"]
+    return service
