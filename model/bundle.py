@@ -7,7 +7,8 @@
     decoder.npz      the decoder's weights, half precision
     SHA256SUMS       of all of these
 
-`metrics.json`, predictions and the model card `README.md` lie beside them; captioning does not need those.
+`metrics.json`, predictions, the model card `README.md` and, where a split was drawn, `split.json` lie beside them;
+captioning does not need those.
 """
 
 import json

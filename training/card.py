@@ -1,0 +1,247 @@
+"""The model card `artifacts/README.md`, and the table of scores in the project's README.
+
+    python training/card.py --artifacts artifacts --readme README.md
+
+Everything that can change comes from the artifact: what the model is and how it was made from `config.json`
+(its `encoder.source` and `training` sections, any part of which may be missing), its scores from
+`metrics.json`. No figure is typed by hand.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from model.errors import ArtifactError, CaptionerError, SettingsError
+from training.results import METRICS_FILE, read_config, read_metrics, replace_file
+from training.tables import PUBLISHED, describe, fluency_table, markdown_table
+
+BEGIN, END = "<!-- scores:begin -->", "<!-- scores:end -->"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an encoder's first weights come from, and what that means for the licence of ours."""
+
+    origin: str
+    licence: str = "the encoder's terms and those of the data above bind whoever uses them"
+
+
+_BIT_GOES_DOWN = Source(
+    """\
+The ResNet-50 that Stock, Joulin, Gribonval, Graham and Jégou published with *And the Bit Goes Down:
+Revisiting the Quantization of Neural Networks* (ICLR 2020; facebookresearch/kill-the-bits on GitHub) under
+[CC BY-NC 4.0](https://creativecommons.org/licenses/by-nc/4.0/): trained on ImageNet, product-quantized
+("large blocks", 256 centroids; top-1 accuracy 68.2 % as published), decoded into a plain Keras network.""",
+    "CC BY-NC 4.0, as an adaptation of the encoder above: name it, say what you changed, no commercial use",
+)
+_APPLICATIONS = Source(
+    """\
+The ResNet-50 of `keras.applications`, trained on ImageNet: the weights that He, Zhang, Ren and Sun published
+with *Deep Residual Learning for Image Recognition* (CVPR 2016) under the MIT licence.""",
+    "the encoder allows any use (MIT); the terms of the data above bind whoever uses them",
+)
+# Of the numbers in `get_weights()` order, as training/train.py records it: it survives another file format.
+_BY_SHA256 = {"48ec6ec3a87df750f1289b1c823f65399b3cca4aa4ad7d0abecefa8d8975c221": _BIT_GOES_DOWN}
+_BY_NAME = {"resnet50": _APPLICATIONS}
+
+_FLICKR8K = """\
+Flickr8k (Hodosh, Young and Hockenmaier, *Framing Image Description as a Ranking Task: Data, Models and
+Evaluation Metrics*, JAIR 2013): everyday photos from Flickr, five English captions each, written by crowd
+workers. It is given out for non-commercial research and educational purposes; the photos remain their
+authors'. This folder holds none of the photos and none of these captions, only what was learnt from them."""
+_OTHER_DATA = """\
+The terms of that dataset bind these weights too. (Flickr8k's allow non-commercial research and education.)"""
+
+_USE = """\
+## Intended use
+
+Drafts of alternative text, search in one's own photos, teaching and research in image captioning: wherever a
+person looks at the caption, or where a wrong one does no harm. It is no witness: do not use it to identify,
+judge or watch people, or to decide anything about safety, health, law or money. See the licences below.
+
+## Limits
+
+- **It makes things up.** A caption is a likely sentence, not a finding: what often goes together in the
+  training captions gets named in photos where it is not.
+- **Counts and colours** are often wrong, the more so the more things there are.
+- **People**: captions written by people guess at sex, age and relation from looks, and so does this model. It
+  knows the places, clothes, bodies and customs of the photos it learnt from; others fare worse.
+- **What it has not seen** it describes as if it were what it has. Trained on Flickr8k, that is everyday
+  scenes with people and dogs, mostly outdoors: food, documents, drawings or screenshots get a confident
+  sentence about something else.
+- **No writing, no names**: it reads no text and knows no persons, places or brands.
+- **English only**, one sentence, from a closed vocabulary.
+"""
+
+
+def write_card(artifacts: Path) -> None:
+    """Write `README.md` into the artifact. Raises ArtifactError if its config or metrics cannot be read."""
+    replace_file(artifacts / "README.md", card(read_config(artifacts), read_metrics(artifacts)))
+
+
+def card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    """The text of the model card."""
+    training = config.get("training") or {}
+    source = _source(config.get("encoder") or {})
+    scores = f"## Scores\n\n{scores_section(metrics)}\n"
+    parts = [_head(config), scores, _making(training, source), _USE, _licences(source), _rebuild(training)]
+    return "\n".join(parts)
+
+
+def _head(config: Mapping[str, Any]) -> str:
+    encoder, decoder, decoding = (config.get(part) or {} for part in ("encoder", "decoder", "decoding"))
+    grid = "×".join(str(size) for size in encoder.get("grid") or ["?"])
+    return f"""\
+# {config.get("name", "captioner")} {config.get("version", "")}
+
+Captions photos with one English sentence. A convolutional network ({encoder.get("name", "unknown")}) turns a
+photo into a {grid} grid of features; a merge-style LSTM decoder ({decoder.get("kind", "unknown")},
+{decoder.get("units", "?")} units, {decoder.get("vocabulary", "?")} ids) writes the caption word by word, by a
+beam search of width {decoding.get("beam_width", "?")}, length penalty {decoding.get("length_penalty", "?")}.
+`training/card.py` writes this card from `config.json` and `metrics.json`.
+"""
+
+
+def scores_section(metrics: Mapping[str, Any]) -> str:
+    """Tables in Markdown: scores of every split beside published ones, and how the captions read."""
+    if not metrics:
+        return "Not evaluated yet: run `training/evaluate.py`."
+    own = {f"**this model**, {split}": entry for split, entry in metrics.items()}
+    notes = "\n".join(f"- {describe(split, entry)}" for split, entry in metrics.items())
+    about = "Fractions ×100. The rows below ours are published figures for Flickr8k's official test split."
+    parts = [about, markdown_table({**own, **PUBLISHED}, "model"), notes, fluency_table(metrics)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _making(training: Mapping[str, Any], source: Source) -> str:
+    dataset = str(training.get("dataset") or "not recorded")
+    about = _FLICKR8K if "flickr8k" in dataset.lower() else _OTHER_DATA
+    return f"""\
+## Data
+
+Trained on: {dataset}.
+
+{about}
+
+## Starting weights
+
+{source.origin}
+
+What was changed: {_changes(training)}
+{_first_words(training)}
+"""
+
+
+def _changes(training: Mapping[str, Any]) -> str:
+    if (training.get("options") or {}).get("fine_tune"):
+        return (
+            "this encoder is an adaptation. It was fine-tuned end to end with the decoder on the data above\n"
+            "(BatchNormalization kept its statistics)."
+        )
+    return "nothing; the encoder's weights were kept as they came."
+
+
+def _first_words(training: Mapping[str, Any]) -> str:
+    if captions := (training.get("options") or {}).get("pretrain_text"):
+        return (
+            "The decoder was trained from random numbers, its LSTM first\n"
+            f"on the captions of `{Path(captions).name}` alone, without their photos."
+        )
+    return "The decoder was trained from random numbers."
+
+
+def _source(encoder: Mapping[str, Any]) -> Source:
+    """What is known of weights by their SHA-256; else what the run stated; else what the name tells."""
+    recorded = encoder.get("source") or {}
+    if known := _BY_SHA256.get(recorded.get("sha256") or ""):
+        return known
+    if recorded.get("statement"):
+        return Source(recorded["statement"])
+    name = recorded.get("file") or encoder.get("name", "not recorded")
+    return _BY_NAME.get(name) or Source(f"{name} (weights' SHA-256 {recorded.get('sha256') or 'unknown'}).")
+
+
+def _licences(source: Source) -> str:
+    return f"""\
+## Licences
+
+- Code: MIT.
+- Weights in this folder: {source.licence}.
+- Data: see above.
+"""
+
+
+def _rebuild(training: Mapping[str, Any]) -> str:
+    return f"""\
+## Rebuild
+
+This is the command that made it{_when(training)}:
+
+```sh
+{training.get("command", "# not recorded")}
+```
+
+## Verify
+
+In this folder `sha256sum -c SHA256SUMS` checks every file that captioning needs. In the project's root
+
+```sh
+python training/evaluate.py --artifacts artifacts --dataset DIR --split test --check
+```
+
+captions the test photos anew and compares the scores with those above.
+"""
+
+
+def _when(training: Mapping[str, Any]) -> str:
+    minutes = training.get("minutes")
+    facts = [
+        f"finished {training['finished']}" if training.get("finished") else "",
+        f"after {minutes / 60:.1f} hours" if isinstance(minutes, int | float) else "",
+    ]
+    known = ", ".join(fact for fact in facts if fact)
+    return f" ({known})" if known else ""
+
+
+def fill_readme(readme: Path, artifacts: Path) -> None:
+    """Replace what stands between the two markers of a README by the artifact's tables of scores.
+
+    Raises SettingsError if the README lacks the markers, ArtifactError if the artifact has no metrics.
+    """
+    metrics = read_metrics(artifacts)
+    if not metrics:
+        raise ArtifactError(f"{artifacts / METRICS_FILE} must hold scores; there are none: run training/evaluate.py")
+    try:
+        text = readme.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"--readme must be a text file: {error}") from error
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise SettingsError(f"{readme} must hold the lines {BEGIN} and {END}, in that order: put them in")
+    replace_file(readme, f"{before}{BEGIN}\n{scores_section(metrics)}\n{END}{after}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command. 2: it could not run, one line says why."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), help="default: artifacts")
+    parser.add_argument("--readme", type=Path, help="also put the scores between the markers of this README")
+    options = parser.parse_args(arguments)
+    try:
+        write_card(options.artifacts)
+        if options.readme:
+            fill_readme(options.readme, options.artifacts)
+    except CaptionerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

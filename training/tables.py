@@ -1,0 +1,71 @@
+"""Tables of scores for the terminal, the model card and the README; figures ×100, as papers print them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from training.results import METRICS
+
+# Flickr8k, official test split, as published; None where the source gives no figure. The first is the best
+# run of "Where to put the image in an image caption generator", the second Lu et al.'s model of 2017.
+_PUBLISHED: dict[str, tuple[float | None, ...]] = {
+    "merge LSTM, best run (Tanti et al. 2018)": (0.605, 0.415, 0.278, 0.185, 0.192, 0.442, 0.480),
+    "adaptive attention, tuned ResNet-152, beam 5": (0.659, 0.480, 0.339, 0.235, 0.207, 0.476, 0.589),
+    "a human caption against the other four": (0.647, 0.458, 0.314, 0.214, None, 0.495, 0.823),
+}
+PUBLISHED = {name: dict(zip(METRICS, values, strict=True)) for name, values in _PUBLISHED.items()}
+
+FLUENCY = {
+    "distinct_words": "different words used",
+    "mean_words": "words a caption",
+    "open_endings": "end in an article or preposition",
+    "immediate_repeats": "a word follows itself",
+    "repeated_pairs": "a pair of words occurs twice",
+    "not_in_training": "are no training caption",
+}
+
+
+def plain_table(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """Rows of scores by name, in columns for a terminal."""
+    width = max(len(name) for name in rows)
+    lines = [" " * width + "".join(f"{metric:>9}" for metric in METRICS)]
+    for name, row in rows.items():
+        lines.append(f"{name:<{width}}" + "".join(f"{cell:>9}" for cell in _cells(row)))
+    return "\n".join(lines)
+
+
+def markdown_table(rows: Mapping[str, Mapping[str, Any]], first: str = "") -> str:
+    """The same rows in Markdown; `first` heads the column of names."""
+    return markdown([first, *METRICS], [[name, *_cells(row)] for name, row in rows.items()])
+
+
+def fluency_table(metrics: Mapping[str, Any]) -> str:
+    """How the captions of every split read, in Markdown; empty where no split says."""
+    entries = {split: entry["fluency"] for split, entry in metrics.items() if entry.get("fluency")}
+    columns = entries.values()
+    lines = [[text, *(_fluency_cell(key, entry[key]) for entry in columns)] for key, text in FLUENCY.items()]
+    return markdown(["captions", *entries], lines) if entries else ""
+
+
+def describe(split: str, entry: Mapping[str, Any]) -> str:
+    """What a row of scores stands for: split, photos, search, protocol."""
+    return (
+        f"{split}: {entry['photos']:,} photos, beam {entry['beam_width']},"
+        f" length penalty {entry.get('length_penalty', 'unknown')}, {entry['protocol']}"
+    )
+
+
+def markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A Markdown table, figures to the right."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [header, rule, *lines])
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    values = (row.get(metric) for metric in METRICS)
+    return ["–" if value is None else f"{100 * value:.1f}" for value in values]
+
+
+def _fluency_cell(key: str, value: float) -> str:
+    if key == "distinct_words":
+        return f"{value:.0f}"
+    return f"{value:.1f}" if key == "mean_words" else f"{100 * value:.1f} %"
