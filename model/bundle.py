@@ -158,11 +158,14 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
             yield from _objects(item)
 
 
+def _named_weights(network: keras.Model) -> dict[str, keras.Variable]:
+    """Weights by name; numbered, since Keras gives layers that work outside a `call` no path of their own."""
+    return {f"{number:03} {weight.path}": weight for number, weight in enumerate(network.weights)}
+
+
 def _save_weights(network: keras.Model, path: Path) -> None:
-    np.savez(
-        path,
-        **{variable.path: keras.ops.convert_to_numpy(variable).astype(np.float16) for variable in network.weights},
-    )
+    weights = _named_weights(network).items()
+    np.savez(path, **{name: keras.ops.convert_to_numpy(weight).astype(np.float16) for name, weight in weights})
 
 
 def _load_weights(network: keras.Model, path: Path) -> None:
@@ -171,8 +174,8 @@ def _load_weights(network: keras.Model, path: Path) -> None:
             loaded = {name: arrays[name] for name in arrays.files}
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as exc:
         raise ArtifactError(f"{path} must hold plain arrays of numbers, and nothing executable: {REMEDY}") from exc
-    wanted = {variable.path: tuple(variable.shape) for variable in network.weights}
-    if {name: array.shape for name, array in loaded.items()} != wanted:
+    weights = _named_weights(network)
+    if {name: array.shape for name, array in loaded.items()} != {name: tuple(w.shape) for name, w in weights.items()}:
         raise ArtifactError(f"the weights must fit the network; those in {path} do not: {REMEDY}")
-    for variable in network.weights:
-        variable.assign(loaded[variable.path].astype(np.float32))
+    for name, weight in weights.items():
+        weight.assign(loaded[name].astype(np.float32))

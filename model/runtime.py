@@ -27,5 +27,6 @@ def compiled(owner: keras.Model, function: Callable[..., Any]) -> Compiled:
 
 
 def device() -> str:
-    """Where Keras computes: "gpu" if one is visible, else "cpu"."""
-    return "gpu" if keras.distribution.list_devices("gpu") else "cpu"
+    """Where Keras puts its tensors, on any of its backends: "gpu" or "cpu"."""
+    place = str(keras.ops.zeros(1).device).lower()
+    return "gpu" if "gpu" in place or "cuda" in place else "cpu"

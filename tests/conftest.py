@@ -58,7 +58,7 @@ def tiny_artifact(colour_dataset: Path, tiny_encoder_file: Path, tmp_path_factor
     folder = tmp_path_factory.mktemp("run")
     status = main(
         f"--dataset {colour_dataset} --encoder {tiny_encoder_file} --output {folder / 'artifacts'} "
-        f"--work {folder / 'work'} --units 32 --heads 2 --merge-blocks 1 --dropout 0.1 --min-count 1 --max-words 8 "
+        f"--work {folder / 'work'} --units 32 --heads 2 --merge-blocks 2 --dropout 0.1 --min-count 1 --max-words 8 "
         "--epochs 20 --batch-size 4 --learning-rate 0.01 --fine-tune --fine-tune-epochs 2 --encoder-rate 0.01".split()
     )
     assert status == 0

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from model.bundle import load_bundle, save_bundle
+from model.bundle import build_decoder, load_bundle, save_bundle
 from model.checksums import FILES, verify, write_checksums
 from model.errors import ArtifactError
 
@@ -43,6 +44,17 @@ def test_a_reloaded_artifact_holds_the_same_numbers(artifact: Path, tmp_path: Pa
         assert [weight.path for weight in a.weights] == [weight.path for weight in b.weights]
         for x, y in zip(a.get_weights(), b.get_weights(), strict=True):
             np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("shape", [{"merge_blocks": 3}, {"lstm_layers": 2}, {"kind": "merge"}])
+def test_every_weight_survives_saving(tiny_artifact: Path, tmp_path: Path, shape: dict[str, Any]) -> None:
+    saved = load_bundle(tiny_artifact)
+    sizes = replace(saved.config.decoder, **shape)
+    random, decoder = np.random.default_rng(0), build_decoder(sizes)
+    decoder.set_weights([random.normal(size=weight.shape) for weight in decoder.weights])  # no two alike
+    save_bundle(tmp_path / "new", replace(saved, config=replace(saved.config, decoder=sizes), decoder=decoder))
+    for before, after in zip(decoder.get_weights(), load_bundle(tmp_path / "new").decoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(before.astype(np.float16), after)
 
 
 def test_saving_over_an_artifact_replaces_it_whole(artifact: Path) -> None:
