@@ -122,7 +122,7 @@ def test_the_other_decoder_trains_too_with_tensorboard(
     status = main(
         f"--dataset {colour_dataset} --encoder {tiny_encoder_file} --output {tmp_path / 'artifacts'} "
         f"--work {tmp_path / 'work'} --decoder merge --lstm-layers 2 --units 16 --min-count 1 --max-words 6 "
-        "--epochs 2 --batch-size 8 --tensorboard".split()
+        "--epochs 2 --batch-size 8 --fine-tune --fine-tune-epochs 1 --tensorboard".split()
     )
     assert status == 0
     assert CaptionGenerator.load(tmp_path / "artifacts").info["decoder"] == "merge"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from model.errors import ArtifactError, CaptionerError, DatasetError
+from model.quiet import quiet_import
 from training.results import METRICS, TOLERANCE, differences, read_config, read_metrics, record
 
 if TYPE_CHECKING:
@@ -186,7 +187,8 @@ def run(options: argparse.Namespace) -> int:
     for split in options.split:
         _photos(dataset, split)
 
-    from model.captioner import CaptionGenerator  # last: it starts Keras, and the checks above are quick
+    with quiet_import():  # last: it starts Keras, and the checks above are quick
+        from model.captioner import CaptionGenerator
 
     captioner = CaptionGenerator.load(options.artifacts)
     outcomes = {}

@@ -18,6 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from model.errors import CaptionerError
+from model.quiet import quiet_import
 from training.options import TrainingOptions, parse
 
 
@@ -47,7 +48,8 @@ def train(options: TrainingOptions, command: str) -> None:
     started, dataset = time.monotonic(), load_dataset(options.dataset, seed=options.seed)
     print(dataset.summary(), flush=True)
 
-    import keras
+    with quiet_import():
+        import keras
 
     from model.bundle import Bundle, build_decoder, save_bundle
     from model.config import BundleConfig, DecoderConfig
