@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 ARTIFACTS = ROOT / "artifacts"
 PHOTOS = ROOT.parent / "shared" / "flickr8k" / "Flicker8k_Dataset"
 
-# Six photos of the test split and words for their main thing, listed before the model ran on them.
+# Six photos of the test split and words for their main thing, listed before its captions of them were seen.
 MAIN_THING = {
     "2084217208_7bd9bc85e5.jpg": {"cyclist", "biker", "bicyclist", "bike", "bicycle", "man", "woman", "person"},
     "751109943_2a7f8e117f.jpg": {"girl", "child"},
