@@ -19,7 +19,7 @@ class Hypothesis:
 
     ids: tuple[int, ...]
     log_probability: float
-    score: float  # log_probability / (words + 1) ** length_penalty: what hypotheses are ranked by
+    score: float  # what hypotheses are ranked by, see `length_normalized`
 
 
 def beam_search(step: Step, photos: int, config: DecodingConfig) -> list[list[Hypothesis]]:
@@ -55,6 +55,11 @@ def beam_search(step: Step, photos: int, config: DecodingConfig) -> list[list[Hy
     return [sorted(found, key=lambda hypothesis: -hypothesis.score) for found in done]
 
 
+def length_normalized(log_probability: float, words: int, penalty: float) -> float:
+    """Without it short captions win, since every word lowers the sum; END counts as a word."""
+    return log_probability / (words + 1) ** penalty
+
+
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """Logits to log-probabilities over the last axis, float64."""
     shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
@@ -80,5 +85,5 @@ def _best(candidates: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, n
 
 
 def _hypothesis(ids: np.ndarray, total: float, config: DecodingConfig) -> Hypothesis:
-    score = total / (len(ids) + 1) ** config.length_penalty
+    score = length_normalized(total, len(ids), config.length_penalty)
     return Hypothesis(tuple(int(index) for index in ids), float(total), float(score))

@@ -30,13 +30,12 @@ class CaptionBatches(keras.utils.PyDataset):
         per_photo: int = 5,
         max_words: int = 24,
         seed: int = 0,
-        shuffle: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.key, self.fetch, self.captions = key, fetch, captions
         self.batch_size, self.per_photo, self.max_words = batch_size, per_photo, max_words
-        self.seed, self.shuffle, self.epoch = seed, shuffle, 0
+        self.seed, self.epoch = seed, 0
         self._order = self._shuffled()
 
     def __len__(self) -> int:
@@ -54,8 +53,7 @@ class CaptionBatches(keras.utils.PyDataset):
         self._order = self._shuffled()
 
     def _shuffled(self) -> np.ndarray:
-        rows = np.arange(len(self.captions))
-        return np.random.default_rng((self.seed, self.epoch)).permutation(rows) if self.shuffle else rows
+        return np.random.default_rng((self.seed, self.epoch)).permutation(len(self.captions))
 
     def _choose(self, row: int, random: np.random.Generator) -> list[Sequence[int]]:
         captions = self.captions[row]

@@ -11,9 +11,8 @@ from model.config import DecodingConfig
 from model.generation import Generator
 from model.tokenizer import Tokenizer
 from training.datasets import Photo
+from training.decoding import search_in_batches
 from training.metrics import quick_cider
-
-_BATCH = 64
 
 
 class DevScore(keras.callbacks.Callback):
@@ -32,17 +31,13 @@ class DevScore(keras.callbacks.Callback):
         max_words: int,
     ) -> None:
         super().__init__()
-        self._generator, self._features, self._photos, self._tokenizer = (
-            generator,
-            features,
-            photos,
-            tokenizer,
-        )
+        self._generator, self._features, self._photos, self._tokenizer = generator, features, photos, tokenizer
         self._greedy = DecodingConfig(beam_width=1, length_penalty=0.0, max_words=max_words)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Adds the score where the callbacks after this one look for it."""
-        captions = caption_features(self._generator, self._features(), self._tokenizer, self._greedy)
+        found = search_in_batches(self._generator, self._features(), self._greedy)
+        captions = (self._tokenizer.decode(best[0].ids) for best in found)
         predictions = {photo.name: text for photo, text in zip(self._photos, captions, strict=True)}
         cider = quick_cider({photo.name: photo.captions for photo in self._photos}, predictions)
         if logs is not None:
@@ -62,17 +57,6 @@ class CurvePlot(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """The CSV logger runs before this callback, so the file holds the epoch."""
         plot_curves(self._log, self._picture)
-
-
-def caption_features(
-    generator: Generator, features: np.ndarray, tokenizer: Tokenizer, decoding: DecodingConfig
-) -> list[str]:
-    """The best caption of each row of features, in batches."""
-    captions = []
-    for start in range(0, len(features), _BATCH):
-        found = generator.search(features[start : start + _BATCH], decoding)
-        captions += [tokenizer.decode(best[0].ids) for best in found]
-    return captions
 
 
 def plot_curves(log: Path, picture: Path) -> None:

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import keras
+import numpy as np
 
 from model.config import DecodingConfig
 from model.decoder import Decoder
 from model.encoder import input_size
 from model.generation import Generator
-from model.search import Hypothesis
+from model.search import Hypothesis, length_normalized
 from model.tokenizer import Tokenizer
 from training.datasets import Photo
 from training.features import encode
@@ -36,11 +37,7 @@ def choose_decoding(
     references, generator, tried = {p.name: p.captions for p in photos}, Generator(decoder), {}
     for width in _WIDTHS:
         decoding = DecodingConfig(width, 0.0, options.max_words)
-        found = [
-            hypotheses
-            for start in range(0, len(features), _BATCH)
-            for hypotheses in generator.search(features[start : start + _BATCH], decoding)
-        ]
+        found = search_in_batches(generator, features, decoding)
         for penalty in _PENALTIES:
             captions = {p.name: tokenizer.decode(_best(f, penalty).ids) for p, f in zip(photos, found, strict=True)}
             tried[replace(decoding, length_penalty=penalty)] = score = quick_cider(references, captions)
@@ -48,5 +45,11 @@ def choose_decoding(
     return max(tried.items(), key=lambda item: item[1])
 
 
+def search_in_batches(generator: Generator, features: np.ndarray, decoding: DecodingConfig) -> list[list[Hypothesis]]:
+    """The hypotheses of every row of features, best first, a bounded number of rows at a time."""
+    starts = range(0, len(features), _BATCH)
+    return [found for start in starts for found in generator.search(features[start : start + _BATCH], decoding)]
+
+
 def _best(found: list[Hypothesis], penalty: float) -> Hypothesis:
-    return max(found, key=lambda h: h.log_probability / (len(h.ids) + 1) ** penalty)
+    return max(found, key=lambda h: length_normalized(h.log_probability, len(h.ids), penalty))
