@@ -63,6 +63,7 @@ class BundleConfig:
     decoder: DecoderConfig
     decoding: DecodingConfig
     training: dict[str, Any]
+    confidence: dict[str, Any] | None = None  # `model.confidence.Confidence.to_dict()`; None where none was fitted
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

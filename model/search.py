@@ -1,6 +1,6 @@
 """Beam search, pure NumPy: scores in, ids out. It knows no files, no photos and no text."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,7 @@ class Hypothesis:
     ids: tuple[int, ...]
     log_probability: float
     score: float  # what hypotheses are ranked by, see `length_normalized`
+    word_log_probabilities: tuple[float, ...]  # of each id and of END (no END if cut); their sum is log_probability
 
 
 def beam_search(step: Step, photos: int, config: DecodingConfig) -> list[list[Hypothesis]]:
@@ -32,7 +33,7 @@ def beam_search(step: Step, photos: int, config: DecodingConfig) -> list[list[Hy
     ids, parents = np.full((photos, width), START), np.zeros((photos, width), int)
     totals = np.full((photos, width), -np.inf)
     totals[:, 0] = 0.0  # all beams start alike, so only the first counts
-    words = np.empty((photos, width, 0), int)
+    words, sums = np.empty((photos, width, 0), int), np.empty((photos, width, 0))  # and the totals after each word
     done: list[list[Hypothesis]] = [[] for _ in range(photos)]
     for _ in range(config.max_words):
         candidates = totals[:, :, None] + _allowed(log_softmax(step(ids, parents)), ids)
@@ -40,18 +41,18 @@ def beam_search(step: Step, photos: int, config: DecodingConfig) -> list[list[Hy
         ended = tokens == END
         for photo, rank in zip(*np.nonzero(ended[:, :width] & np.isfinite(ranked[:, :width])), strict=True):
             if len(done[photo]) < width:
-                prefix = words[photo, beams[photo, rank]]
-                done[photo].append(_hypothesis(prefix, ranked[photo, rank], config))
+                beam, total = beams[photo, rank], ranked[photo, rank]
+                done[photo].append(_hypothesis(words[photo, beam], [*sums[photo, beam], total], config))
         alive = np.argsort(ended, axis=1, kind="stable")[:, :width]  # the best ones that go on, in order
         totals, parents, ids = (np.take_along_axis(x, alive, 1) for x in (ranked, beams, tokens))
         totals = np.where(ids == END, -np.inf, totals)
-        words = np.concatenate([np.take_along_axis(words, parents[:, :, None], 1), ids[:, :, None]], axis=2)
+        words, sums = _longer(words, parents, ids), _longer(sums, parents, totals)
         if all(len(found) >= width for found in done):
             break
     for photo, found in enumerate(done):
         for beam in range(width):  # a caption that never ended counts as it stands
             if len(found) < width and np.isfinite(totals[photo, beam]):
-                found.append(_hypothesis(words[photo, beam], totals[photo, beam], config))
+                found.append(_hypothesis(words[photo, beam], sums[photo, beam], config))
     return [sorted(found, key=lambda hypothesis: -hypothesis.score) for found in done]
 
 
@@ -84,6 +85,13 @@ def _best(candidates: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, n
     return np.take_along_axis(flat, top, 1), top // vocabulary, top % vocabulary
 
 
-def _hypothesis(ids: np.ndarray, total: float, config: DecodingConfig) -> Hypothesis:
+def _longer(prefixes: np.ndarray, parents: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """(B, K, T) and what each beam adds to its parent's -> (B, K, T + 1)."""
+    return np.concatenate([np.take_along_axis(prefixes, parents[:, :, None], 1), last[:, :, None]], axis=2)
+
+
+def _hypothesis(ids: np.ndarray, sums: Sequence[float], config: DecodingConfig) -> Hypothesis:
+    """`sums` are the totals after each word, the whole caption's last."""
+    total, steps = float(sums[-1]), np.diff(sums, prepend=0.0)
     score = length_normalized(total, len(ids), config.length_penalty)
-    return Hypothesis(tuple(int(index) for index in ids), float(total), float(score))
+    return Hypothesis(tuple(map(int, ids)), total, score, tuple(map(float, steps)))

@@ -116,6 +116,18 @@ def test_log_probabilities_are_those_of_the_words() -> None:
             assert hypothesis.score == pytest.approx(hypothesis.log_probability / (len(word) + 1) ** 0.7)
 
 
+def test_each_word_has_its_own_log_probability() -> None:
+    language = History(2, seed=3)
+    for photo, found in enumerate(beam_search(language.step, 2, DecodingConfig(4, 0.7, 5))):
+        for hypothesis in found:
+            word, steps = spell(hypothesis), hypothesis.word_log_probabilities
+            assert len(steps) in (len(word), len(word) + 1)
+            assert sum(steps) == pytest.approx(hypothesis.log_probability)
+            for length in range(len(word) + 1):
+                before = language.log_probability(photo, word[:length], ended=False)
+                assert sum(steps[:length]) == pytest.approx(before)
+
+
 def test_batching_never_mixes_photos() -> None:
     together = Bigrams(4, seed=1)
     alone = Bigrams(1, seed=1)
