@@ -1,11 +1,15 @@
 """From features to word ids: the decoder, stepped by the search, with its state kept between the words."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from model.config import DecodingConfig
 from model.decoder import Decoder
+from model.errors import NoAttention
 from model.runtime import compiled
 from model.search import Hypothesis, beam_search
+from model.tokenizer import PAD, START
 
 
 class Generator:
@@ -13,8 +17,10 @@ class Generator:
 
     def __init__(self, decoder: Decoder) -> None:
         self._units, self._layers = decoder.config.units, decoder.config.lstm_layers
+        self.has_attention = decoder.config.kind == "attention"
         self._remember = compiled(decoder, decoder.remember)
         self._step = compiled(decoder, lambda *inputs: _flat_step(decoder, *inputs))
+        self._look = compiled(decoder, lambda *inputs: _flat_look(decoder, *inputs))
 
     def search(self, features: np.ndarray, decoding: DecodingConfig) -> list[list[Hypothesis]]:
         """(B, h, w, C) -> the best hypotheses of each photo, best first."""
@@ -30,8 +36,41 @@ class Generator:
 
         return beam_search(step, photos, decoding)
 
+    def attend(self, features: np.ndarray, captions: Sequence[Sequence[int]]) -> list[np.ndarray]:
+        """Where the decoder looked for each word: (B, h, w, C) and the ids of a caption of each photo -> (words, G).
+
+        A caption's ids are those of a Hypothesis, without START and END; each row is spread over the G = h * w cells
+        and sums to 1. Raises NoAttention for a `merge` decoder.
+        """
+        if not self.has_attention:
+            raise NoAttention(
+                "only an attention decoder knows where it looked; this one is `merge`: ask without attention, or "
+                "train with --decoder attention"
+            )
+        photos, lengths = len(captions), [len(caption) for caption in captions]
+        memory = self._remember([features])
+        states = [np.zeros((photos, 1, self._units), np.float32)] * (2 * self._layers)
+        read = np.full((photos, max(lengths, default=0) + 1), PAD)  # for word t, the words up to t - 1 have been read
+        read[:, 0] = START
+        for row, caption in enumerate(captions):
+            read[row, 1 : len(caption) + 1] = caption
+        rows = []
+        for ids in read[:, :-1].T:
+            weights, *states = self._look([ids[:, None], *states, *memory])
+            rows.append(np.asarray(weights)[:, 0])
+        seen = np.stack(rows, axis=1) if rows else np.empty((photos, 0, np.prod(features.shape[1:3])))
+        return [
+            found[:length] / found[:length].sum(-1, keepdims=True) for found, length in zip(seen, lengths, strict=True)
+        ]
+
 
 def _flat_step(decoder: Decoder, ids: object, *rest: object) -> list[object]:
     count = 2 * decoder.config.lstm_layers
     logits, states, _ = decoder.step(ids, list(rest[:count]), list(rest[count:]))
     return [logits, *states]
+
+
+def _flat_look(decoder: Decoder, ids: object, *rest: object) -> list[object]:
+    count = 2 * decoder.config.lstm_layers
+    _, states, weights = decoder.step(ids, list(rest[:count]), list(rest[count:]))
+    return [weights, *states]
