@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from model.confidence import Confidence
 from model.errors import SettingsError
 
 MAX_BEAM_WIDTH = 20
@@ -64,6 +65,10 @@ class BundleConfig:
     decoding: DecodingConfig
     training: dict[str, Any]
     confidence: dict[str, Any] | None = None  # `model.confidence.Confidence.to_dict()`; None where none was fitted
+
+    def __post_init__(self) -> None:
+        if self.confidence is not None:
+            Confidence.from_dict(self.confidence)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
