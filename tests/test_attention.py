@@ -8,6 +8,7 @@ from model.bundle import build_decoder
 from model.config import DecoderConfig, DecodingConfig
 from model.errors import NoAttention
 from model.generation import Generator
+from model.tokenizer import START
 
 VOCABULARY, CHANNELS, GRID = 11, 6, (3, 2)
 DECODING = DecodingConfig(3, 0.7, 6)
@@ -56,6 +57,20 @@ def test_a_turned_grid_turns_the_attention(attentive: Generator) -> None:
     features = grids(1)
     (weights,), (turned,) = (attentive.attend(grid, [(4, 5)]) for grid in (features, features[:, ::-1, ::-1]))
     np.testing.assert_allclose(turned, weights[:, ::-1], atol=1e-5)
+
+
+def test_every_head_of_every_block_counts_alike() -> None:
+    decoder = build_decoder(DecoderConfig(VOCABULARY, CHANNELS, units=16, heads=4, merge_blocks=3))
+    looks = []
+    for block in decoder.blocks:  # one word, START, through the blocks one by one
+        block.context.kernel.assign(0 * block.context.kernel)  # so that no block feeds the next
+        block.project.kernel.assign(0 * block.project.kernel)
+    words = decoder.lstms[0](decoder._embed(np.array([[START]])))
+    memory = decoder.remember(grids(1))
+    for index, block in enumerate(decoder.blocks):
+        looks.append(keras.ops.convert_to_numpy(block(words, *memory[2 * index : 2 * index + 2])[1])[0, :, 0])
+    (found,) = Generator(decoder).attend(grids(1), [(4,)])
+    np.testing.assert_allclose(found[0], np.mean(looks, axis=(0, 1)), atol=1e-5)
 
 
 def test_looking_changes_no_caption(attentive: Generator) -> None:
