@@ -168,8 +168,6 @@ def _positive(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate every split asked for, then record or check. Returns the exit status."""
-    from training import splits
-    from training.datasets import load_dataset
     from training.metrics import OWN_PROTOCOL, available_protocol
 
     protocol = available_protocol()
@@ -177,12 +175,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"Scores on {protocol}: install Java 8 or later for the published protocol.", file=sys.stderr)
     recorded = _comparable(options, protocol) if options.check is not None else {}
 
-    written = options.artifacts / splits.FILE
-    dataset = load_dataset(
-        options.dataset,
-        seed=split_seed(options.artifacts),
-        split_file=written if written.exists() and not options.draw_split else None,
-    )
+    dataset = load_as_trained(options.artifacts, options.dataset, options.draw_split)
     print(dataset.summary())
     for split in options.split:
         _photos(dataset, split)
@@ -199,6 +192,19 @@ def run(options: argparse.Namespace) -> int:
             _record(options, split, outcomes[split])
     report(outcomes)
     return _compare(recorded, outcomes, options.check) if options.check is not None else 0
+
+
+def load_as_trained(artifacts: Path, root: Path, draw_split: bool = False) -> "Dataset":
+    """The dataset with the splits that the artifact was trained with. Raises ArtifactError or DatasetError.
+
+    With `draw_split` they are drawn even where the training wrote them down.
+    """
+    from training import splits
+    from training.datasets import load_dataset
+
+    written = artifacts / splits.FILE
+    split_file = written if written.exists() and not draw_split else None
+    return load_dataset(root, seed=split_seed(artifacts), split_file=split_file)
 
 
 def split_seed(artifacts: Path) -> int:

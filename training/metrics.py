@@ -31,9 +31,10 @@ Split = Callable[[Sequence[str]], list[str]]
 
 @dataclass(frozen=True)
 class Scores:
-    """Fractions by metric, in the order of `METRICS`, and the protocol that they were measured with."""
+    """Fractions by metric, in the order of `METRICS`; CIDEr by photo; the protocol that they were measured with."""
 
     values: dict[str, float]
+    ciders: dict[str, float]
     protocol: str
 
 
@@ -49,6 +50,11 @@ def score(references: Mapping[str, Sequence[str]], predictions: Mapping[str, str
 def quick_cider(references: Mapping[str, Sequence[str]], predictions: Mapping[str, str]) -> float:
     """CIDEr on our own tokens, without Java: to compare epochs with each other, not with other systems."""
     return _mean(Cider(), *_tokenize(references, predictions, own_split))
+
+
+def photo_ciders(references: Mapping[str, Sequence[str]], predictions: Mapping[str, str]) -> dict[str, float]:
+    """CIDEr of each photo, by name, on the tokens of the protocol that `score` would use now."""
+    return _by_photo(*_tokenize(references, predictions, ptb_split if java_works() else own_split))
 
 
 def available_protocol() -> str:
@@ -67,15 +73,17 @@ def java_works() -> bool:
 def _score_with_java(references: Mapping[str, Sequence[str]], predictions: Mapping[str, str]) -> Scores:
     tokenized = _tokenize(references, predictions, ptb_split)
     bleus, _ = Bleu(4).compute_score(*tokenized, verbose=0)
-    values = [*bleus, _meteor(*tokenized), _mean(Rouge(), *tokenized), _mean(Cider(), *tokenized)]
-    return Scores(dict(zip(METRICS, map(float, values), strict=True)), PTB_PROTOCOL)
+    ciders = _by_photo(*tokenized)
+    values = [*bleus, _meteor(*tokenized), _mean(Rouge(), *tokenized), _average(ciders)]
+    return Scores(dict(zip(METRICS, map(float, values), strict=True)), ciders, PTB_PROTOCOL)
 
 
 def _score_own(references: Mapping[str, Sequence[str]], predictions: Mapping[str, str]) -> Scores:
     tokenized = _tokenize(references, predictions, own_split)
     names = [name for name in METRICS if name != "METEOR"]
-    values = [*nltk_bleu(*tokenized), _mean(Rouge(), *tokenized), _mean(Cider(), *tokenized)]
-    return Scores(dict(zip(names, values, strict=True)), OWN_PROTOCOL)
+    ciders = _by_photo(*tokenized)
+    values = [*nltk_bleu(*tokenized), _mean(Rouge(), *tokenized), _average(ciders)]
+    return Scores(dict(zip(names, values, strict=True)), ciders, OWN_PROTOCOL)
 
 
 def own_split(texts: Sequence[str]) -> list[str]:
@@ -147,6 +155,15 @@ def nltk_bleu(references: Tokenized, predictions: Tokenized) -> list[float]:
 
 def _mean(scorer: Cider | Rouge, references: Tokenized, predictions: Tokenized) -> float:
     return float(scorer.compute_score(references, predictions)[0])
+
+
+def _by_photo(references: Tokenized, predictions: Tokenized) -> dict[str, float]:
+    """The scorer goes through the references in their order."""
+    return dict(zip(references, map(float, Cider().compute_score(references, predictions)[1]), strict=True))
+
+
+def _average(ciders: Mapping[str, float]) -> float:
+    return sum(ciders.values()) / len(ciders)
 
 
 def _meteor(references: Tokenized, predictions: Tokenized) -> float:

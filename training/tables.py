@@ -23,6 +23,8 @@ FLUENCY = {
     "not_in_training": "are no training caption",
 }
 
+_TENTHS = {1: "lowest tenth", 10: "highest tenth"}
+
 
 def plain_table(rows: Mapping[str, Mapping[str, Any]]) -> str:
     """Rows of scores by name, in columns for a terminal."""
@@ -46,6 +48,24 @@ def fluency_table(metrics: Mapping[str, Any]) -> str:
     return markdown(["captions", *entries], lines) if entries else ""
 
 
+def reliability_table(entries: Mapping[str, Mapping[str, Any]]) -> str:
+    """Expected beside achieved quality by decile of the confidence, in Markdown, for each split that has one."""
+    if not entries:
+        return ""
+    header = ["confidence", *(f"{split}, {part}" for split in entries for part in ("expected", "achieved", "CIDEr"))]
+    deciles = [[_decile_cells(row) for row in entry["deciles"]] for entry in entries.values()]
+    lines = [
+        [_TENTHS.get(number, str(number)), *(cell for cells in row for cell in cells)]
+        for number, row in enumerate(zip(*deciles, strict=False), start=1)
+    ]
+    notes = [
+        f"- {split}: rank correlation with the photo's CIDEr {entry['rank_correlation']:.3f}"
+        f" (of the mean log-probability: {entry['rank_correlation_of_log_probability']:.3f})"
+        for split, entry in entries.items()
+    ]
+    return "\n\n".join([markdown(header, lines), "\n".join(notes)])
+
+
 def describe(split: str, entry: Mapping[str, Any]) -> str:
     """What a row of scores stands for: split, photos, search, protocol."""
     return (
@@ -63,6 +83,10 @@ def markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 def _cells(row: Mapping[str, Any]) -> list[str]:
     values = (row.get(metric) for metric in METRICS)
     return ["–" if value is None else f"{100 * value:.1f}" for value in values]
+
+
+def _decile_cells(row: Mapping[str, float]) -> list[str]:
+    return [f"{100 * row[key]:.0f} %" for key in ("expected", "achieved")] + [f"{100 * row['CIDEr']:.1f}"]
 
 
 def _fluency_cell(key: str, value: float) -> str:
