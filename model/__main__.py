@@ -5,11 +5,15 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from model.checksums import verify
 from model.config import MAX_BEAM_WIDTH
 from model.errors import CaptionerError, ImageError
 from model.quiet import quiet_import
+
+if TYPE_CHECKING:
+    from model.captioner import Caption
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,18 +38,24 @@ def main(arguments: list[str] | None = None) -> int:
             failed = True
             continue
         if options.json:
-            rows = [{"caption": caption.text, "log_probability": caption.log_probability} for caption in captions]
-            print(json.dumps({"file": str(photo), "caption": rows[0]["caption"], "captions": rows}, ensure_ascii=False))
+            print(json.dumps(_answer(photo, captions), ensure_ascii=False))
         else:
             for caption in captions:
                 print(caption.text)
     return int(failed)
 
 
+def _answer(photo: Path, captions: "tuple[Caption, ...]") -> dict[str, Any]:
+    rows = [
+        {"caption": one.text, "confidence": one.confidence, "log_probability": one.log_probability} for one in captions
+    ]
+    return {"file": str(photo), "caption": rows[0]["caption"], "confidence": rows[0]["confidence"], "captions": rows}
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m model", description="Caption photos, a line each.")
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="JPEG, PNG, WebP, GIF or BMP")
-    parser.add_argument("--json", action="store_true", help="a JSON object a line, with log-probabilities")
+    parser.add_argument("--json", action="store_true", help="a JSON object a line, with confidences")
     parser.add_argument(
         "--beam-width", type=_width, help=f"1 (greedy) to {MAX_BEAM_WIDTH}; the artifact's own unless given"
     )

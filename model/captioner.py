@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from model.bundle import Bundle, load_bundle
+from model.confidence import Confidence
 from model.config import DecodingConfig
 from model.encoder import input_size
 from model.generation import Generator
@@ -20,17 +21,43 @@ from model.search import Hypothesis
 Source = str | Path | bytes | Image.Image | np.ndarray
 
 
+@dataclass(frozen=True, eq=False)
+class WordAttention:
+    """A word as it stands in the caption, and the share that each cell of the grid had in it: (G,), sums to 1."""
+
+    word: str
+    weights: np.ndarray
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Where the network looked for each word; `grid` is (rows, columns), its cells in reading order."""
+
+    grid: tuple[int, int]
+    words: tuple[WordAttention, ...]
+
+
 @dataclass(frozen=True)
 class Caption:
-    """A sentence, and the sum of the natural log-probabilities of its words (0 is certain, lower is less so)."""
+    """A sentence, and how sure the network is of it.
+
+    `log_probability` is the sum of the natural log-probabilities of its words (0 is certain, lower is less so);
+    `confidence`, in (0, 1), is how good the caption is likely to be (see `model/confidence.py`), None where the
+    artifact has none; `attention` is None unless asked for.
+    """
 
     text: str
     log_probability: float
+    confidence: float | None = None
+    attention: Attention | None = None
 
 
 @dataclass(frozen=True)
 class Result:
-    """Captions of one photo, best first; seconds of `decode`, `encode` and `search`, the batch's mean a photo."""
+    """Captions of one photo, best first; seconds of `decode`, `encode`, `search` and, if asked for, `attention`.
+
+    The seconds are the batch's mean a photo.
+    """
 
     captions: tuple[Caption, ...]
     seconds: dict[str, float]
@@ -49,6 +76,8 @@ class CaptionGenerator:
 
     def __init__(self, bundle: Bundle) -> None:
         self._config, self._tokenizer, self._encoder = bundle.config, bundle.tokenizer, bundle.encoder
+        fitted = bundle.config.confidence
+        self._confidence = None if fitted is None else Confidence.from_dict(fitted)
         self._generator = Generator(bundle.decoder)
 
     @classmethod
@@ -67,14 +96,21 @@ class CaptionGenerator:
         return self.generate([photos], 1, beam_width)[0].captions[0].text
 
     def caption(self, photo: Source, num_captions: int = 3, beam_width: int | None = None) -> tuple[Caption, ...]:
-        """The best captions of a photo with their log-probabilities, best first. Raises ImageError."""
+        """The best captions of a photo with their confidences, best first. Raises ImageError."""
         return self.generate([photo], num_captions, beam_width)[0].captions
 
-    def generate(self, photos: Sequence[Source], num_captions: int = 1, beam_width: int | None = None) -> list[Result]:
+    def generate(
+        self,
+        photos: Sequence[Source],
+        num_captions: int = 1,
+        beam_width: int | None = None,
+        attention: bool = False,
+    ) -> list[Result]:
         """One batch: the best captions of each photo, and the time each part took.
 
-        At most `beam_width` captions come back for a photo; width 1 is greedy search. Raises ImageError for a photo
-        that cannot be read, SettingsError for an impossible beam width.
+        At most `beam_width` captions come back for a photo; width 1 is greedy search. With `attention` the best
+        caption of each photo tells where the network looked. Raises ImageError for a photo that cannot be read,
+        SettingsError for an impossible beam width, NoAttention where the artifact's decoder has none.
         """
         if not photos:
             return []
@@ -85,13 +121,19 @@ class CaptionGenerator:
         features = np.asarray(self._encoder.predict_on_batch(pixels))
         encoded = perf_counter()
         found = self._generator.search(features, decoding)
-        times = (decoded - started, encoded - decoded, perf_counter() - encoded)
-        seconds = {part: time / len(photos) for part, time in zip(("decode", "encode", "search"), times, strict=True)}
-        return [Result(tuple(map(self._spell, best[:num_captions])), seconds) for best in found]
+        searched = perf_counter()
+        times = {"decode": decoded - started, "encode": encoded - decoded, "search": searched - encoded}
+        looks: Sequence[Attention | None] = [None] * len(photos)
+        if attention:
+            looks = self._attend(features, [best[0] for best in found])
+            times["attention"] = perf_counter() - searched
+        seconds = {part: time / len(photos) for part, time in times.items()}
+        captions = (self._spell(best, look)[:num_captions] for best, look in zip(found, looks, strict=True))
+        return [Result(best, seconds) for best in captions]
 
     def warm_up(self) -> None:
-        """Caption a blank picture, so that the first photo does not wait for compilation."""
-        self.generate([np.full((8, 8, 3), 128, np.uint8)])
+        """Caption a blank picture in every way there is, so that the first photo does not wait for compilation."""
+        self.generate([np.full((8, 8, 3), 128, np.uint8)], attention=self._generator.has_attention)
 
     @property
     def device(self) -> str:
@@ -115,11 +157,27 @@ class CaptionGenerator:
             "vocabulary": len(self._tokenizer.words),
             "beam_width": self.beam_width,
             "length_penalty": self._decoding.length_penalty,
+            "attention": self._generator.has_attention,
         }
 
     @property
     def _decoding(self) -> DecodingConfig:
         return self._config.decoding
 
-    def _spell(self, hypothesis: Hypothesis) -> Caption:
-        return Caption(self._tokenizer.decode(hypothesis.ids), hypothesis.log_probability)
+    def _spell(self, found: list[Hypothesis], look: Attention | None) -> tuple[Caption, ...]:
+        """All hypotheses of one photo: confidence in one depends on the others; `look` belongs to the best."""
+        ratings = self._confidence.rate(found) if self._confidence else (None,) * len(found)
+        best, *others = (
+            Caption(self._tokenizer.decode(one.ids), one.log_probability, rating)
+            for one, rating in zip(found, ratings, strict=True)
+        )
+        return (replace(best, attention=look), *others)
+
+    def _attend(self, features: np.ndarray, captions: list[Hypothesis]) -> list[Attention]:
+        looks = self._generator.attend(features, [caption.ids for caption in captions])
+        spelled = ([self._tokenizer.decode([index]) for index in caption.ids] for caption in captions)
+        _, rows, columns, _ = features.shape
+        return [
+            Attention((rows, columns), tuple(map(WordAttention, words, weights)))
+            for words, weights in zip(spelled, looks, strict=True)
+        ]

@@ -40,13 +40,13 @@ class ColourCaptioner:
     info = MappingProxyType({"name": "colours", "version": "1"})
     broken = False
 
-    def generate(self, photos: Sequence[bytes], num_captions: int, beam_width: int, /) -> list[Result]:
+    def generate(self, photos: Sequence[bytes], num_captions: int, beam_width: int, attention: bool, /) -> list[Result]:
         if self.broken:
             raise RuntimeError("CUDA driver at /usr/lib is out of memory")
         return [self._describe(photo, num_captions) for photo in photos]
 
     def warm_up(self) -> None:
-        self.generate([encode(corners(), "PNG")], 1, 1)
+        self.generate([encode(corners(), "PNG")], 1, 1, False)
 
     def _describe(self, photo: bytes, num_captions: int) -> Result:
         mean = load_pixels(photo, (32, 32))[2:14, 2:14].mean(axis=(0, 1))
@@ -101,7 +101,7 @@ def expect_problem(answer: TestResponse, status: int, code: str) -> dict[str, An
 def test_predict_answers_the_caption_candidates_model_and_times(client: FlaskClient) -> None:
     answer = send(client, encode(corners(), "JPEG"))
     assert answer.status_code == 200
-    assert list(said(answer)) == ["caption", "captions", "model", "seconds"]
+    assert list(said(answer)) == ["caption", "confidence", "captions", "model", "seconds"]
     assert said(answer)["caption"] == said(answer)["captions"][0]["caption"] == RED
     likeliest_first = [candidate["log_probability"] for candidate in said(answer)["captions"]]
     assert len(likeliest_first) == 3 and likeliest_first == sorted(likeliest_first, reverse=True)
@@ -187,6 +187,7 @@ def test_narrow_beam_gives_as_many_captions_as_it_is_wide(client: FlaskClient) -
         {"beam_width": "2", "num_captions": "3"},
         {"beam_width": ["2", "3"]},
         {"return_image": "perhaps"},
+        {"return_attention": "yes please"},
     ],
     ids=str,
 )
@@ -497,11 +498,11 @@ class WatchedCaptioner(ColourCaptioner):
 
     inside = most = 0
 
-    def generate(self, photos: Sequence[bytes], num_captions: int, beam_width: int, /) -> list[Result]:
+    def generate(self, photos: Sequence[bytes], num_captions: int, beam_width: int, attention: bool, /) -> list[Result]:
         self.inside += 1
         self.most = max(self.most, self.inside)
         time.sleep(0.01)
-        results = super().generate(photos, num_captions, beam_width)
+        results = super().generate(photos, num_captions, beam_width, attention)
         self.inside -= 1
         return results
 

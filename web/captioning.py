@@ -8,12 +8,12 @@ from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
-from model.errors import ImageError
+from model.errors import ImageError, NoAttention
 from model.quiet import quiet_import
 from web.uploads import Options
 
 if TYPE_CHECKING:
-    from model.captioner import Caption, Result
+    from model.captioner import Attention, Caption, Result
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +33,10 @@ class Captioner(Protocol):
     def info(self) -> Mapping[str, object]:
         """What clients may know of the model."""
 
-    def generate(self, photos: Sequence[bytes], num_captions: int, beam_width: int, /) -> "Sequence[Result]":
-        """The best captions of each photo. Raises ImageError."""
+    def generate(
+        self, photos: Sequence[bytes], num_captions: int, beam_width: int, attention: bool, /
+    ) -> "Sequence[Result]":
+        """The best captions of each photo. Raises ImageError, and NoAttention where there is none to show."""
 
     def warm_up(self) -> None:
         """Caption a blank picture."""
@@ -60,12 +62,25 @@ class Answer:
 
     def as_json(self) -> dict[str, object]:
         """The body of a successful answer."""
+        best, candidates = self.captions[0], [_candidate(each) for each in self.captions]
         return {
-            "caption": self.captions[0].text,
-            "captions": [{"caption": each.text, "log_probability": each.log_probability} for each in self.captions],
+            "caption": best.text,
+            "confidence": candidates[0]["confidence"],
+            "captions": candidates,
+            **({} if best.attention is None else {"attention": _attention(best.attention)}),
             "model": dict(self.model),
             "seconds": {part: round(spent, 4) for part, spent in self.seconds.items()},
         }
+
+
+def _candidate(caption: "Caption") -> dict[str, object]:
+    confidence = None if caption.confidence is None else round(caption.confidence, 3)
+    return {"caption": caption.text, "confidence": confidence, "log_probability": caption.log_probability}
+
+
+def _attention(attention: "Attention") -> dict[str, object]:
+    words = [{"word": each.word, "weights": [round(float(x), 6) for x in each.weights]} for each in attention.words]
+    return {"grid": list(attention.grid), "words": words}
 
 
 class CaptionService:
@@ -77,7 +92,7 @@ class CaptionService:
         self._in_doubt = False
 
     def caption(self, upload: bytes, options: Options) -> Answer:
-        """`total` counts the wait for the captions before this one. Raises ImageError."""
+        """`total` counts the wait for the captions before this one. Raises ImageError and NoAttention."""
         started = perf_counter()
         with self._lock:
             result = self._generate(upload, options)
@@ -93,8 +108,10 @@ class CaptionService:
 
     def _generate(self, upload: bytes, options: Options) -> "Result":
         try:
-            (result,) = self.captioner.generate([upload], options.num_captions, options.beam_width)
-        except ImageError:
+            (result,) = self.captioner.generate(
+                [upload], options.num_captions, options.beam_width, options.return_attention
+            )
+        except (ImageError, NoAttention):
             raise
         except Exception:
             self._in_doubt = True

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from flask import Flask, Response, current_app, g, jsonify, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from model.errors import ImageError
+from model.errors import ImageError, NoAttention
 from web.limits import MAX_PARTS, MAX_TEXT_BYTES
 from web.tracing import request_id
 
@@ -27,6 +27,7 @@ STATUS = {
     "unsupported_media_type": 415,
     "bad_image": 422,
     "damaged_image": 422,
+    "no_attention": 422,
     "too_many_pixels": 422,
     "internal_error": 500,
     "unavailable": 503,
@@ -60,6 +61,7 @@ def register_problems(app: Flask) -> None:
     """Answer every error of the app, expected or not, as a problem."""
     app.register_error_handler(Problem, respond)
     app.register_error_handler(ImageError, lambda error: respond(from_image_error(error)))
+    app.register_error_handler(NoAttention, lambda _: respond(no_attention()))
     app.register_error_handler(HTTPException, lambda error: respond(from_http_exception(error)))
     app.register_error_handler(Exception, lambda error: respond(from_bug(error)))
 
@@ -90,6 +92,11 @@ def wants_page() -> bool:
 def from_image_error(error: ImageError) -> Problem:
     """What `model.image` says of bytes names no path, and is written for people."""
     return Problem(error.code, str(error))
+
+
+def no_attention() -> Problem:
+    """The network behind this server has no attention to show."""
+    return Problem("no_attention", "This server's network does not say where it looks: ask without `return_attention`.")
 
 
 def from_http_exception(error: HTTPException) -> Problem:

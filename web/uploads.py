@@ -16,11 +16,12 @@ TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 @dataclass(frozen=True)
 class Options:
-    """How many captions, how wide the search, and whether the photo comes back with them."""
+    """How many captions, how wide the search, and what else comes back with them."""
 
     num_captions: int
     beam_width: int
     return_image: bool
+    return_attention: bool
 
 
 def read_photo(request: Request) -> bytes:
@@ -57,7 +58,7 @@ def read_options(request: Request, default_beam_width: int) -> Options:
     """Options from the form or the query. Raises Problem `bad_option`."""
     beam_width = _number(request, "beam_width", default_beam_width, MAX_BEAM_WIDTH)
     num_captions = _number(request, "num_captions", min(DEFAULT_CAPTIONS, beam_width), beam_width)
-    return Options(num_captions, beam_width, _truth(request, "return_image"))
+    return Options(num_captions, beam_width, _truth(request, "return_image"), _truth(request, "return_attention"))
 
 
 def _number(request: Request, name: str, default: int, largest: int) -> int:
