@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.tokenizer import END, PAD, START, UNKNOWN
-from training.batches import CaptionBatches, flip_and_crop, teacher_forcing
+from training.batches import CaptionBatches, flip_and_zoom, teacher_forcing, word_weights
 from training.losses import CaptionLoss
 
 CAPTIONS = [[[START, 4 + row, 5, END], [START, 6, END]] for row in range(7)]
@@ -31,7 +31,7 @@ def test_every_photo_comes_once_an_epoch_with_its_own_captions() -> None:
     data = batches()
     seen = []
     for index in range(len(data)):
-        inputs, targets = data[index]
+        inputs, targets, _ = data[index]
         seen += inputs["features"].tolist()
         np.testing.assert_array_equal(targets[:, 0, 0], inputs["features"] + 4)
     assert sorted(seen) == list(range(7))
@@ -57,24 +57,50 @@ def test_a_batch_is_the_same_whenever_it_is_asked_for() -> None:
     np.testing.assert_array_equal(before[1], data[1][1])
 
 
-def test_windows_are_cut_from_the_photo_and_half_are_mirrored() -> None:
-    photo = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
-    cut = flip_and_crop(np.stack([photo] * 200), (6, 5), np.random.default_rng(0))
-    windows = {photo[top : top + 6, left : left + 5].tobytes() for top in range(3) for left in range(4)}
-    straight = sum(window.tobytes() in windows for window in cut)
-    mirrored = sum(window[:, ::-1].tobytes() in windows for window in cut)
-    assert straight + mirrored == 200
+def shown(photo: np.ndarray, shares: tuple[float, float], count: int = 100) -> np.ndarray:
+    return flip_and_zoom(np.stack([photo] * count), (8, 8), shares, np.random.default_rng(0))
+
+
+def test_half_of_the_photos_are_mirrored() -> None:
+    dark_left = np.zeros((40, 40, 3), np.uint8)
+    dark_left[:, 20:] = 255
+    windows = shown(dark_left, (1.0, 1.0), 200)
+    mirrored = sum(int(window[:, 0].mean() > window[:, -1].mean()) for window in windows)
     assert 60 < mirrored < 140
 
 
 def test_a_window_of_the_whole_photo_is_the_photo_or_its_mirror() -> None:
-    photo = np.random.default_rng(1).integers(0, 256, (4, 4, 3), np.uint8)
-    for cut in flip_and_crop(np.stack([photo] * 8), (4, 4), np.random.default_rng(0)):
-        assert cut.tobytes() in (photo.tobytes(), photo[:, ::-1].tobytes())
+    photo = np.random.default_rng(1).integers(0, 256, (8, 8, 3), np.uint8)
+    for window in shown(photo, (1.0, 1.0)):
+        assert window.tobytes() in (photo.tobytes(), photo[:, ::-1].tobytes())
+
+
+def test_windows_show_a_share_of_the_photo_between_the_two() -> None:
+    """On a ramp from left to right the range of values says how wide the window is."""
+    ramp = np.repeat(np.linspace(0, 255, 64).astype(np.uint8)[None, :, None], 64, axis=0).repeat(3, axis=2)
+    widths = [int(window.max()) - int(window.min()) for window in shown(ramp, (0.5, 0.75))]
+    assert 0.3 * 255 < min(widths) < max(widths) < 0.75 * 255
+    assert len({window[0, 0, 0] for window in shown(ramp, (0.5, 0.75))}) > 20
+
+
+def test_the_words_of_a_batch_share_its_weight_and_padding_has_none() -> None:
+    targets = np.array([[[5, 6, END, PAD], [7, UNKNOWN, END, PAD]]])
+    weights = word_weights(targets, np.array([[1.0, 1.0]]))
+    np.testing.assert_allclose(weights, np.array([[[1, 1, 1, 0], [1, 0, 1, 0]]]) / 5)
+    doubled = word_weights(targets, np.array([[2.0, 0.0]]))
+    np.testing.assert_allclose(doubled, np.array([[[2, 2, 2, 0], [0, 0, 0, 0]]]) / 5)
+
+
+def test_important_captions_weigh_more() -> None:
+    importance = [[0.5, 1.5]] * len(CAPTIONS)
+    _, targets, weights = batches(importance=importance)[0]
+    first, second = (weights[:, i][targets[:, i] != PAD] for i in (0, 1))
+    np.testing.assert_allclose(3 * first.max(), second.max())
 
 
 def loss(targets: np.ndarray, logits: np.ndarray, smoothing: float = 0.1) -> float:
-    return float(CaptionLoss(smoothing)(targets, logits))
+    weights = word_weights(targets, np.ones(targets.shape[:2]))
+    return float(CaptionLoss(smoothing)(targets, logits, weights))
 
 
 def test_the_loss_is_cross_entropy_against_smoothed_targets() -> None:

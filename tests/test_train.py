@@ -57,7 +57,16 @@ def test_a_folder_without_a_dataset_is_refused_before_keras_is_loaded(tmp_path: 
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("epochs", 0), ("learning_rate", 0.0), ("crop", 0.2), ("dropout", 1.0), ("fine_tune_epochs", -1)],
+    [
+        ("epochs", 0),
+        ("learning_rate", 0.0),
+        ("crop", 0.2),
+        ("zoom", 0.0),
+        ("dropout", 1.0),
+        ("fine_tune_epochs", -1),
+        ("samples", 1),
+        ("reinforce_encoder_rate", 1.0),
+    ],
 )
 def test_impossible_options_are_named(option: str, value: float, capsys: pytest.CaptureFixture[str]) -> None:
     flag = "--" + option.replace("_", "-")

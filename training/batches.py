@@ -1,7 +1,8 @@
 """Batches for `model.fit`: photos or cached features, with captions as ids for teacher forcing.
 
-A batch is `({"features" or "photos": …, "ids": (B, K, T)}, targets (B, K, T))`: K captions of each photo share its
-features. Every choice (order, captions, flips, crops) is drawn from (seed, epoch, batch), so threads change nothing.
+A batch is `({"features" or "photos": …, "ids": (B, K, T)}, targets (B, K, T), weights (B, K, T))`: K captions of each
+photo share its features, and `weights` says how much each word counts. Every choice (order, captions, flips, windows)
+is drawn from (seed, epoch, batch), so threads change nothing.
 """
 
 import math
@@ -10,8 +11,9 @@ from typing import Any
 
 import keras
 import numpy as np
+from PIL import Image
 
-from model.tokenizer import PAD
+from model.tokenizer import PAD, UNKNOWN
 
 # row numbers (B,) and their random generator -> the inputs of that batch, (B, …)
 Fetch = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -30,10 +32,11 @@ class CaptionBatches(keras.utils.PyDataset):
         per_photo: int = 5,
         max_words: int = 24,
         seed: int = 0,
+        importance: Sequence[Sequence[float]] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.key, self.fetch, self.captions = key, fetch, captions
+        self.key, self.fetch, self.captions, self.importance = key, fetch, captions, importance
         self.batch_size, self.per_photo, self.max_words = batch_size, per_photo, max_words
         self.seed, self.epoch = seed, 0
         self._order = self._shuffled()
@@ -41,11 +44,17 @@ class CaptionBatches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return math.ceil(len(self.captions) / self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
         rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
         random = np.random.default_rng((self.seed, self.epoch, index))
-        ids, targets = teacher_forcing([self._choose(row, random) for row in rows], self.per_photo, self.max_words)
-        return {self.key: self.fetch(rows, random), "ids": ids}, targets
+        chosen = [self._choose(row, random) for row in rows]
+        captions = [[self.captions[row][i] for i in some] for row, some in zip(rows, chosen, strict=True)]
+        ids, targets = teacher_forcing(captions, self.per_photo, self.max_words)
+        importance = np.ones(ids.shape[:2], np.float32)
+        if self.importance is not None:
+            for place, (row, some) in enumerate(zip(rows, chosen, strict=True)):
+                importance[place, : len(some)] = [self.importance[row][i] for i in some]
+        return {self.key: self.fetch(rows, random), "ids": ids}, targets, word_weights(targets, importance)
 
     def on_epoch_end(self) -> None:
         """Draw the next epoch's order."""
@@ -55,11 +64,9 @@ class CaptionBatches(keras.utils.PyDataset):
     def _shuffled(self) -> np.ndarray:
         return np.random.default_rng((self.seed, self.epoch)).permutation(len(self.captions))
 
-    def _choose(self, row: int, random: np.random.Generator) -> list[Sequence[int]]:
-        captions = self.captions[row]
-        if len(captions) <= self.per_photo:
-            return list(captions)
-        return [captions[i] for i in random.choice(len(captions), self.per_photo, replace=False)]
+    def _choose(self, row: int, random: np.random.Generator) -> Sequence[int]:
+        count = len(self.captions[row])
+        return range(count) if count <= self.per_photo else random.choice(count, self.per_photo, False).tolist()
 
 
 def teacher_forcing(
@@ -80,17 +87,28 @@ def teacher_forcing(
     return ids, targets
 
 
-def flip_and_crop(pixels: np.ndarray, size: tuple[int, int], random: np.random.Generator) -> np.ndarray:
+def word_weights(targets: np.ndarray, importance: np.ndarray) -> np.ndarray:
+    """Targets (B, K, T) and one number a caption (B, K) -> weights (B, K, T): that number over the words of the batch.
+
+    Padding counts nothing, nor do unknown words: they are read as part of a prefix, and never generated.
+    """
+    counted = (targets != PAD) & (targets != UNKNOWN)
+    return (counted * importance[..., None] / max(1, counted.sum())).astype(np.float32)
+
+
+def flip_and_zoom(
+    pixels: np.ndarray, size: tuple[int, int], shares: tuple[float, float], random: np.random.Generator
+) -> np.ndarray:
     """(B, H, W, 3) -> (B, *size, 3): each photo a window of its own, every other one mirrored.
 
-    The window is cut, not rescaled: things keep the size that they have when whole photos are captioned, which
-    resized crops would change (Touvron et al. 2019, "Fixing the train-test resolution discrepancy").
+    Height and width of the window are shares of the photo's, drawn independently between the two `shares`.
     """
     height, width = size
     out = np.empty((len(pixels), height, width, 3), pixels.dtype)
     for row, photo in enumerate(pixels):
-        top = random.integers(photo.shape[0] - height + 1)
-        left = random.integers(photo.shape[1] - width + 1)
-        window = photo[top : top + height, left : left + width]
+        tall, wide = (random.uniform(*shares) * side for side in photo.shape[:2])
+        top, left = random.uniform(0, photo.shape[0] - tall), random.uniform(0, photo.shape[1] - wide)
+        box = (left, top, left + wide, top + tall)
+        window = np.asarray(Image.fromarray(photo).resize((width, height), Image.Resampling.BICUBIC, box))
         out[row] = window[:, ::-1] if random.random() < 0.5 else window
     return out

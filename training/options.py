@@ -28,6 +28,7 @@ class TrainingOptions:
     name: str = "captioner"
     encoder: str = "resnet50"
     encoder_weights: Path | None = None
+    init: Path | None = None
     decoder: str = "attention"
     units: int = 512
     lstm_layers: int = 1
@@ -48,22 +49,38 @@ class TrainingOptions:
     fine_tune_epochs: int = 8
     encoder_rate: float = 3e-5
     decoder_rate: float = 2e-4
+    reinforce: bool = False
+    reinforce_epochs: int = 4
+    reinforce_encoder_rate: float = 1e-5
+    reinforce_decoder_rate: float = 5e-5
+    samples: int = 5
+    human_share: float = 0.1
     crop: float = 0.857
+    zoom: float = 0.7
+    consensus: float = 0.5
     seed: int = 1
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "min_count", "max_words", "patience", "fine_tune_epochs"):
+        if self.epochs < 0 or (self.epochs == 0 and self.init is None):
+            raise SettingsError(
+                f"--epochs must be at least 1, or 0 where --init brings a trained decoder, not {self.epochs}"
+            )
+        for name in ("batch_size", "min_count", "max_words", "patience", "fine_tune_epochs", "reinforce_epochs"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{_flag(name)} must be at least 1, not {getattr(self, name)}")
-        for name in ("learning_rate", "encoder_rate", "decoder_rate"):
+        for name in (name for name in _HELP if name.endswith("_rate")):
             if not 0 < getattr(self, name) < 1:
                 raise SettingsError(f"{_flag(name)} must lie between 0 and 1, not {getattr(self, name)}")
-        for name in ("dropout", "label_smoothing", "average"):
+        if self.samples < 2:
+            raise SettingsError(f"--samples must be at least 2, to compare one with another, not {self.samples}")
+        for name in ("dropout", "label_smoothing", "average", "consensus", "human_share"):
             if not 0 <= getattr(self, name) < 1:
                 raise SettingsError(f"{_flag(name)} must be at least 0 and less than 1, not {getattr(self, name)}")
         if not 0.5 <= self.crop <= 1:
             raise SettingsError(f"--crop is a share of the photo's side, 0.5 to 1, not {self.crop}")
+        if not 0.3 <= self.zoom <= 1:
+            raise SettingsError(f"--zoom is a share of the photo's side, 0.3 to 1, not {self.zoom}")
 
 
 _HELP = {
@@ -73,6 +90,7 @@ _HELP = {
     "name": "name of the artifact",
     "encoder": "resnet50 (ImageNet weights, downloaded by Keras), or a FILE.keras from RGB pixels 0-255 to a grid",
     "encoder_weights": "weights of the named encoder in keras.applications' layout, where there is no network",
+    "init": "an artifact to start from: its encoder, decoder and vocabulary are trained on",
     "decoder": "merge (pooled photo) or attention (over the grid)",
     "units": "width of embedding, LSTM and attention",
     "lstm_layers": "1 or 2",
@@ -93,7 +111,15 @@ _HELP = {
     "fine_tune_epochs": "passes end to end",
     "encoder_rate": "peak rate of the encoder end to end",
     "decoder_rate": "peak rate of the decoder end to end",
-    "crop": "side of the random window cut from each photo end to end, as a share",
+    "reinforce": "then train both on sampled captions, rewarded with CIDEr-D",
+    "reinforce_epochs": "passes of self-critical training",
+    "reinforce_encoder_rate": "peak rate of the encoder in self-critical training",
+    "reinforce_decoder_rate": "peak rate of the decoder in self-critical training",
+    "samples": "captions sampled of each photo in self-critical training",
+    "human_share": "what a person's caption counts beside a sample whose reward is 1 above its fellows'",
+    "crop": "side of the pictures that the encoder sees end to end, as a share of its input's: less is faster",
+    "zoom": "smallest side of the window that is cut from each photo end to end, as a share",
+    "consensus": "weigh captions by their CIDEr against the photo's others: 0 not at all, towards 1 entirely",
     "seed": "of every random choice",
     "tensorboard": "also write TensorBoard logs",
 }

@@ -1,5 +1,7 @@
 """The stages of a training: the decoder on frozen features, then encoder and decoder end to end."""
 
+import csv
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +12,19 @@ import numpy as np
 
 from model.decoder import Decoder
 from model.encoder import freeze_batch_norm, input_size, rebuild
+from model.errors import ImageError
 from model.generation import Generator
+from model.image import open_image
 from model.tokenizer import Tokenizer
-from training.batches import CaptionBatches, Fetch, flip_and_crop
+from training.batches import CaptionBatches, Fetch, flip_and_zoom
 from training.callbacks import CurvePlot, DevScore
+from training.consensus import consensus
 from training.datasets import Photo
 from training.features import encode, extract, read_pixels
 from training.losses import CaptionLoss
 from training.options import TrainingOptions
+from training.reinforce import SelfCritic, fit
+from training.sampling import Sampler
 
 
 class Captioner(keras.Model):
@@ -71,20 +78,51 @@ def extract_split(encoder: keras.Model, photos: Sequence[Photo], work: Path) -> 
     return Split([photos[row] for row in good], grid)
 
 
-def run_all(run: Run, encoder: keras.Model) -> dict[str, float]:
-    """Every stage that the options ask for; returns the best greedy dev CIDEr of each."""
-    scores = {"frozen": train_decoder(run)}
-    if run.options.fine_tune:
-        before = run.decoder.get_weights()
-        tuned, scores["fine-tuned"] = fine_tune(run, encoder)
-        if scores["fine-tuned"] > scores["frozen"]:
-            encoder.set_weights(tuned.get_weights())
+def check_split(photos: Sequence[Photo]) -> Split:
+    """A split that is only trained end to end: no features; unreadable photos are named and left out."""
+    good = []
+    for photo in photos:
+        try:
+            open_image(photo.path)
+        except ImageError as exc:
+            print(f"left out: {photo.name}: {exc}", flush=True)
         else:
-            print(
-                "fine-tuning did not raise the dev CIDEr: what was learnt with the frozen encoder is kept", flush=True
-            )
-            run.decoder.set_weights(before)
+            good.append(photo)
+    return Split(good, np.empty((0,)))
+
+
+def run_all(run: Run, encoder: keras.Model) -> dict[str, float]:
+    """Every stage that the options ask for; returns the best greedy dev CIDEr of each.
+
+    A stage that did not raise the dev CIDEr is undone.
+    """
+    best = train_decoder(run) if run.options.epochs else dev_cider(run, run.dev.features)
+    scores = {"frozen" if run.options.epochs else "start": best}
+    stages = {"fine-tuned": (run.options.fine_tune, fine_tune), "self-critical": (run.options.reinforce, reinforce)}
+    for name, (wanted, stage) in stages.items():
+        if wanted:
+            before = run.decoder.get_weights()
+            trained, scores[name] = stage(run, encoder)
+            if scores[name] > best:
+                best = scores[name]
+                encoder.set_weights(trained.get_weights())
+            else:
+                print(f"the {name} stage did not raise the dev CIDEr: what was learnt before it is kept", flush=True)
+                run.decoder.set_weights(before)
     return scores
+
+
+def history(options: TrainingOptions) -> dict[str, list[dict[str, float]]]:
+    """What the logs of the run's stages hold: stage -> its epochs, counted from 1."""
+    ran = {"frozen": options.epochs, "tuned": options.fine_tune, "reinforced": options.reinforce}
+    return {stage: _epochs(options.work / f"{stage}.csv") for stage, wanted in ran.items() if wanted}
+
+
+def _epochs(log: Path) -> list[dict[str, float]]:
+    """Keras's logger leaves a figure empty, or says NA, where an epoch had none."""
+    with log.open() as lines:
+        rows = [{name: float(x) for name, x in row.items() if x not in ("", "NA")} for row in csv.DictReader(lines)]
+    return [row | {"epoch": row["epoch"] + 1} for row in rows]
 
 
 def train_decoder(run: Run) -> float:
@@ -97,31 +135,79 @@ def train_decoder(run: Run) -> float:
 
 def fine_tune(run: Run, encoder: keras.Model) -> tuple[keras.Model, float]:
     """Train a copy of `encoder` and the run's decoder end to end; returns the copy and the best dev CIDEr."""
-    options, size = run.options, input_size(encoder)
-    trained = rebuild(encoder, any_size=True, dtype=options.precision)
-    freeze_batch_norm(trained)
-    window = (round(size[0] * options.crop), round(size[1] * options.crop))
+    options, pair = run.options, EndToEnd(run, encoder)
+    batches = _batches(run, "photos", pair.fetch, workers=1, max_queue_size=4)
+    optimizer = pair.optimizer(len(batches), options.fine_tune_epochs, options.encoder_rate, options.decoder_rate)
+    return pair.encoder, _fit(run, pair.model, optimizer, batches, pair.dev_features, options.fine_tune_epochs, "tuned")
 
-    def fetch(rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        return flip_and_crop(read_pixels([run.train.paths[row] for row in rows], size), window, random)
 
-    batches = _batches(run, "photos", fetch, workers=1, max_queue_size=4)
-    of_encoder = _adamw(options, options.encoder_rate, len(batches), options.fine_tune_epochs)
-    of_decoder = _adamw(options, options.decoder_rate, len(batches), options.fine_tune_epochs)
-    encoder_paths = {variable.path for variable in trained.trainable_variables}
-    optimizer = keras.optimizers.MultiOptimizer(
-        lambda variable: of_encoder if variable.path in encoder_paths else of_decoder
+def reinforce(run: Run, encoder: keras.Model) -> tuple[keras.Model, float]:
+    """Self-critical training of a copy of `encoder` and the run's decoder; returns the copy and the best dev CIDEr."""
+    options, pair = run.options, EndToEnd(run, encoder)
+    critic = SelfCritic(
+        Sampler(run.decoder, options.max_words),
+        run.train.ids(run.tokenizer),
+        samples=options.samples,
+        max_words=options.max_words,
+        human_share=options.human_share,
     )
-    model = Captioner(trained, run.decoder)
-    return trained, _fit(
-        run,
-        model,
-        optimizer,
-        batches,
-        lambda: encode(trained, run.dev.paths, size),
-        options.fine_tune_epochs,
-        "tuned",
+    rows, epochs = len(run.train.photos), options.reinforce_epochs
+    steps = math.ceil(rows / options.batch_size)
+    optimizer = pair.optimizer(steps, epochs, options.reinforce_encoder_rate, options.reinforce_decoder_rate)
+    pair.model.compile(optimizer, CaptionLoss(label_smoothing=0.0))
+    best, callbacks = _callbacks(run, pair.dev_features, "reinforced")
+    history = fit(
+        pair.model,
+        rows,
+        lambda photos: np.asarray(pair.encoder.predict_on_batch(photos)),
+        pair.fetch,
+        critic,
+        batch_size=options.batch_size,
+        epochs=epochs,
+        seed=options.seed,
+        callbacks=callbacks,
     )
+    pair.model.load_weights(best)
+    return pair.encoder, float(max(history["dev_cider"]))
+
+
+class EndToEnd:
+    """A trainable copy of the encoder before the run's decoder, and the pictures that both are trained on."""
+
+    def __init__(self, run: Run, encoder: keras.Model) -> None:
+        self._run, self._size = run, input_size(encoder)
+        self.encoder = rebuild(encoder, any_size=True, dtype=run.options.precision)
+        freeze_batch_norm(self.encoder)
+        self.model = Captioner(self.encoder, run.decoder)
+
+    def fetch(self, rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Photos of the training split, flipped and cut."""
+        options, paths = self._run.options, self._run.train.paths
+        window = (round(self._size[0] * options.crop), round(self._size[1] * options.crop))
+        pixels = read_pixels([paths[row] for row in rows], self._size)
+        return flip_and_zoom(pixels, window, (options.zoom, 1.0), random)
+
+    def dev_features(self) -> np.ndarray:
+        """The dev photos as the encoder sees them now."""
+        return encode(self.encoder, self._run.dev.paths, self._size)
+
+    def optimizer(self, batches: int, epochs: int, of_encoder: float, of_decoder: float) -> keras.optimizers.Optimizer:
+        """One rate for the encoder, another for the decoder."""
+        slow = _adamw(self._run.options, of_encoder, batches, epochs)
+        fast = _adamw(self._run.options, of_decoder, batches, epochs)
+        paths = {variable.path for variable in self.encoder.trainable_variables}
+        return keras.optimizers.MultiOptimizer(lambda variable: slow if variable.path in paths else fast)
+
+
+def dev_cider(run: Run, features: np.ndarray) -> float:
+    """The greedy dev CIDEr of the run's decoder as it stands."""
+    logs: dict[str, float] = {}
+    _dev_score(run, lambda: features).on_epoch_end(-1, logs)
+    return logs["dev_cider"]
+
+
+def _dev_score(run: Run, features: Callable[[], np.ndarray]) -> DevScore:
+    return DevScore(Generator(run.decoder), features, run.dev.photos, run.tokenizer, run.options.max_words)
 
 
 def _batches(run: Run, key: str, fetch: Fetch, **kwargs: Any) -> CaptionBatches:
@@ -133,6 +219,7 @@ def _batches(run: Run, key: str, fetch: Fetch, **kwargs: Any) -> CaptionBatches:
         batch_size=options.batch_size,
         max_words=options.max_words,
         seed=options.seed,
+        importance=consensus([photo.captions for photo in run.train.photos], options.consensus),
         **kwargs,
     )
 
@@ -164,12 +251,22 @@ def _fit(
     stage: str,
 ) -> float:
     """Fit until the dev CIDEr has not risen for `patience` epochs; the model ends with its best weights."""
+    best, callbacks = _callbacks(run, dev_features, stage)
+    model.compile(optimizer, CaptionLoss(run.options.label_smoothing))
+    history = model.fit(batches, epochs=epochs, callbacks=callbacks, verbose=2)
+    model.load_weights(best)
+    return float(max(history.history["dev_cider"]))
+
+
+def _callbacks(
+    run: Run, dev_features: Callable[[], np.ndarray], stage: str
+) -> tuple[Path, list[keras.callbacks.Callback]]:
+    """Where the stage's best weights will lie, and what happens after each of its epochs."""
     options, folder = run.options, run.options.work
     best, log = folder / f"{stage}.weights.h5", folder / f"{stage}.csv"
-    score = DevScore(Generator(run.decoder), dev_features, run.dev.photos, run.tokenizer, options.max_words)
     callbacks = [
         keras.callbacks.SwapEMAWeights(swap_on_epoch=True),  # first: what follows sees the averaged weights
-        score,
+        _dev_score(run, dev_features),
         keras.callbacks.ModelCheckpoint(
             best, monitor="dev_cider", mode="max", save_best_only=True, save_weights_only=True
         ),
@@ -180,7 +277,4 @@ def _fit(
     ]
     if options.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard" / stage))
-    model.compile(optimizer, CaptionLoss(options.label_smoothing))
-    history = model.fit(batches, epochs=epochs, callbacks=callbacks, verbose=2)
-    model.load_weights(best)
-    return float(max(history.history["dev_cider"]))
+    return best, callbacks

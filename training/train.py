@@ -6,14 +6,12 @@ is never looked at here; `training/evaluate.py` scores it.
 """
 
 import datetime
-import hashlib
 import os
 import shlex
 import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -52,39 +50,34 @@ def train(options: TrainingOptions, command: str) -> None:
         import keras
 
     from model.bundle import Bundle, build_decoder, save_bundle
-    from model.config import BundleConfig, DecoderConfig
-    from model.encoder import build_encoder, rebuild
+    from model.config import BundleConfig
+    from model.encoder import rebuild
     from model.runtime import device
-    from model.tokenizer import Tokenizer
     from training import stages
     from training.decoding import choose_decoding
+    from training.starting import start
 
     keras.utils.set_random_seed(options.seed)
     keras.config.set_dtype_policy(options.precision)
     print(f"computing on the {device()} with {keras.backend.backend()}, {options.precision}", flush=True)
     options.work.mkdir(parents=True, exist_ok=True)
-    encoder = build_encoder(options.encoder, options.encoder_weights)
-    starting_weights = _digest(encoder)
+    beginning = start(options)
+    encoder = beginning.encoder
     frozen = rebuild(encoder, dtype=options.precision)
-    parts = {name: stages.extract_split(frozen, dataset.splits[name], options.work) for name in ("train", "dev")}
-    tokenizer = Tokenizer.fit(
-        (caption for photo in parts["train"].photos for caption in photo.captions), options.min_count
+    dev = stages.extract_split(frozen, dataset.splits["dev"], options.work)
+    train = (
+        stages.extract_split(frozen, dataset.splits["train"], options.work)
+        if options.epochs
+        else stages.check_split(dataset.splits["train"])
     )
-    print(f"vocabulary: {len(tokenizer.words):,} words seen at least {options.min_count} times", flush=True)
-    sizes = DecoderConfig(
-        vocabulary=len(tokenizer),
-        channels=encoder.output_shape[-1],
-        kind=options.decoder,
-        units=options.units,
-        lstm_layers=options.lstm_layers,
-        heads=options.heads,
-        merge_blocks=options.merge_blocks,
-        dropout=options.dropout,
-    )
-    run = stages.Run(options, tokenizer, build_decoder(sizes), parts["train"], parts["dev"])
+    captions = (caption for photo in train.photos for caption in photo.captions)
+    tokenizer, trained = beginning.networks(captions, options)
+    print(f"vocabulary: {len(tokenizer.words):,} words", flush=True)
+    run = stages.Run(options, tokenizer, trained, train, dev)
     scores = stages.run_all(run, encoder)
 
     keras.config.set_dtype_policy("float32")
+    sizes = trained.config
     decoder = build_decoder(sizes)
     decoder.set_weights(run.decoder.get_weights())
     decoding, scores["dev beam"] = choose_decoding(encoder, decoder, tokenizer, run.dev.photos, options)
@@ -92,16 +85,17 @@ def train(options: TrainingOptions, command: str) -> None:
         "command": command,
         "options": {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()},
         "dataset": dataset.summary(),
+        "init": beginning.record,
         "dev_cider_own_tokens": scores,
+        "history": stages.history(options),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "minutes": round((time.monotonic() - started) / 60, 1),
         "backend": keras.backend.backend(),
     }
-    source = {"name": Path(options.encoder).name, "sha256": starting_weights}
     config = BundleConfig(
         name=options.name,
         version=record["finished"][:10],
-        encoder={"name": encoder.name, "grid": list(encoder.output_shape[1:]), "source": source},
+        encoder={"name": encoder.name, "grid": list(encoder.output_shape[1:]), "source": beginning.source},
         decoder=sizes,
         decoding=decoding,
         training=record,
@@ -110,14 +104,6 @@ def train(options: TrainingOptions, command: str) -> None:
     if dataset.split_note:  # not an official split, so evaluation has to be told which photos were held back
         write_split(dataset, options.output / splits.FILE)
     print(f"wrote {options.output} after {record['minutes']} minutes; score it with training/evaluate.py")
-
-
-def _digest(encoder: Any) -> str:
-    """SHA-256 over the starting weights, so that the model card can tell what they were."""
-    digest = hashlib.sha256()
-    for weight in encoder.get_weights():
-        digest.update(weight.tobytes())
-    return digest.hexdigest()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,53 @@
+"""CIDEr-D as a reward: fast, on sequences of any tokens, with document frequencies fixed beforehand.
+
+Vedantam, Zitnick and Parikh 2015. Equal to `pycocoevalcap` on the same references; that one recounts the whole corpus
+at each call, while a reward meets the same photos again and again.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
+
+Tokens = Sequence[Hashable]
+_ORDERS = 4
+_SIGMA = 6.0  # of the Gaussian that punishes another length
+
+
+class CiderD:
+    """Rewards captions of the photos whose references it was given: `references[photo][i]` is a list of tokens."""
+
+    def __init__(self, references: Sequence[Sequence[Tokens]]) -> None:
+        seen = [{gram for tokens in photo for gram in _grams(tokens)} for photo in references]
+        self._frequency = Counter(gram for grams in seen for gram in grams)
+        self._photos = math.log(len(references))
+        self._references = [[self._vector(tokens) for tokens in photo] for photo in references]
+
+    def reward(self, photo: int, tokens: Tokens) -> float:
+        """The CIDEr-D of a caption of that photo; a person's caption scores about 0.8 against the others."""
+        vectors, norms, length = self._vector(tokens)
+        total = 0.0
+        for theirs, their_norms, their_length in self._references[photo]:
+            penalty = math.exp(-((length - their_length) ** 2) / (2 * _SIGMA**2))
+            for order in range(_ORDERS):
+                if norms[order] and their_norms[order]:
+                    other = theirs[order]
+                    shared = sum(
+                        min(w, other[gram]) * other[gram] for gram, w in vectors[order].items() if gram in other
+                    )
+                    total += penalty * shared / (norms[order] * their_norms[order])
+        return 10 * total / (_ORDERS * len(self._references[photo]))
+
+    def _vector(self, tokens: Tokens) -> tuple[list[dict[Tokens, float]], list[float], int]:
+        """tf-idf of the n-grams of each order, their Euclidean norms, the length (in pairs, as the library has it)."""
+        vectors: list[dict[Tokens, float]] = [{} for _ in range(_ORDERS)]
+        for gram, count in Counter(_grams(tokens)).items():
+            vectors[len(gram) - 1][gram] = count * (self._photos - math.log(max(1, self._frequency[gram])))
+        norms = [math.sqrt(sum(weight * weight for weight in vector.values())) for vector in vectors]
+        return vectors, norms, max(0, len(tokens) - 1)
+
+
+def _grams(tokens: Tokens) -> Iterator[tuple[Hashable, ...]]:
+    tokens = tuple(tokens)
+    for order in range(1, _ORDERS + 1):
+        for start in range(len(tokens) - order + 1):
+            yield tokens[start : start + order]

@@ -1,0 +1,69 @@
+"""What a training starts from: an encoder alone, or everything that an artifact holds."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from model.bundle import Bundle, build_decoder, load_bundle
+from model.config import DecoderConfig
+from model.decoder import Decoder
+from model.encoder import build_encoder
+from model.tokenizer import Tokenizer
+from training.options import TrainingOptions
+
+
+@dataclass(frozen=True)
+class Start:
+    """The encoder to train from, where its weights once came from, and the artifact it lay in, if any."""
+
+    encoder: keras.Model
+    source: dict[str, str]
+    artifact: Bundle | None
+
+    @property
+    def record(self) -> dict[str, Any] | None:
+        """How the artifact was trained, for the record of the run that goes on from it."""
+        if self.artifact is None:
+            return None
+        config = self.artifact.config
+        return {"name": config.name, "version": config.version, "training": config.training}
+
+    def networks(self, captions: Iterable[str], options: TrainingOptions) -> tuple[Tokenizer, Decoder]:
+        """Vocabulary and decoder: the artifact's, or made for these captions."""
+        if self.artifact is not None:
+            decoder = build_decoder(replace(self.artifact.config.decoder, dropout=options.dropout))
+            decoder.set_weights(self.artifact.decoder.get_weights())
+            return self.artifact.tokenizer, decoder
+        tokenizer = Tokenizer.fit(captions, options.min_count)
+        sizes = DecoderConfig(
+            vocabulary=len(tokenizer),
+            channels=self.encoder.output_shape[-1],
+            kind=options.decoder,
+            units=options.units,
+            lstm_layers=options.lstm_layers,
+            heads=options.heads,
+            merge_blocks=options.merge_blocks,
+            dropout=options.dropout,
+        )
+        return tokenizer, build_decoder(sizes)
+
+
+def start(options: TrainingOptions) -> Start:
+    """What the options name. Raises ArtifactError or EncoderError."""
+    if options.init is not None:
+        artifact = load_bundle(options.init)
+        return Start(artifact.encoder, artifact.config.encoder["source"], artifact)
+    encoder = build_encoder(options.encoder, options.encoder_weights)
+    return Start(encoder, {"name": Path(options.encoder).name, "sha256": _digest(encoder)}, None)
+
+
+def _digest(encoder: keras.Model) -> str:
+    """SHA-256 over the weights, so that the model card can tell what they were."""
+    digest = hashlib.sha256()
+    for weight in encoder.get_weights():
+        digest.update(weight.tobytes())
+    return digest.hexdigest()
