@@ -220,16 +220,6 @@ def test_form_without_a_file_in_its_field_has_no_file(client: FlaskClient, data:
 
 
 @pytest.mark.parametrize(
-    "body",
-    [b"", b"--x\r\nContent-Disposition: form-data; name=", b"\x00" * 40],
-    ids=["empty", "cut", "zeros"],
-)
-def test_garbled_form_has_no_file(client: FlaskClient, body: bytes) -> None:
-    answer = client.post("/predict", data=body, content_type="multipart/form-data; boundary=x")
-    expect_problem(answer, 400, "no_file")
-
-
-@pytest.mark.parametrize(
     "kind",
     ["application/json", "image/jpeg", "application/octet-stream", "application/x-www-form-urlencoded", ""],
 )

@@ -110,6 +110,7 @@ def test_the_shell_prints_json(tiny_artifact: Path, tmp_path: Path) -> None:
     row = json.loads(run.stdout)
     assert row["file"] == str(photo)
     assert row["caption"] == row["captions"][0]["caption"]
+    assert row["confidence"] == row["captions"][0]["confidence"]
     assert len(row["captions"]) == 2
 
 

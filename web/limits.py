@@ -3,17 +3,58 @@
 from contextlib import suppress
 from io import BytesIO
 from time import monotonic
-from typing import IO
+from typing import IO, Any
 
 from flask import Flask, Request, Response, request
+from werkzeug.exceptions import BadRequest
+from werkzeug.formparser import FormDataParser
 
 MAX_PARTS = 20
 MAX_TEXT_BYTES = 128 * 1024  # werkzeug holds its read buffer of 64 kB against the same limit
 DRAIN_BYTES, DRAIN_SECONDS = 100 * 2**20, 5
 
 
+class GarbledForm(BadRequest):
+    """A form that cannot be taken apart: without a boundary, cut before its end, or not what it says it is."""
+
+
+class Body:
+    """The body of a request. Werkzeug answers its OSError with a 400, and knows nothing of gunicorn's own errors."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        """Raises OSError where the sender went away, or garbled the chunks."""
+        try:
+            return self._stream.read(size)
+        except OSError:
+            raise
+        except Exception as error:
+            raise OSError("the body cannot be read") from error
+
+
 class InMemoryRequest(Request):
-    """A request whose uploads stay in memory: no photo touches a disk, and the disk may be read-only."""
+    """A request whose uploads stay in memory: no photo touches a disk, and the disk may be read-only.
+
+    A form that cannot be parsed raises GarbledForm; werkzeug would take it for an empty one.
+    """
+
+    def __init__(self, environ: dict[str, Any], *arguments: Any, **options: Any) -> None:
+        environ["wsgi.input"] = Body(environ["wsgi.input"])
+        super().__init__(environ, *arguments, **options)
+
+    def make_form_data_parser(self) -> FormDataParser:
+        """One that raises ValueError."""
+        parser = super().make_form_data_parser()
+        parser.silent = False
+        return parser
+
+    def _load_form_data(self) -> None:
+        try:
+            super()._load_form_data()
+        except ValueError as error:
+            raise GarbledForm from error
 
     def _get_file_stream(
         self,

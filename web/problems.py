@@ -8,13 +8,14 @@ from flask import Flask, Response, current_app, g, jsonify, make_response, rende
 from werkzeug.exceptions import HTTPException
 
 from model.errors import ImageError, NoAttention
-from web.limits import MAX_PARTS, MAX_TEXT_BYTES
+from web.limits import MAX_PARTS, MAX_TEXT_BYTES, GarbledForm
 from web.tracing import request_id
 
 log = logging.getLogger(__name__)
 
 # Stable words for clients to branch on, and the status each is sent with.
 STATUS = {
+    "bad_form": 400,
     "bad_option": 400,
     "bad_request": 400,
     "empty_file": 400,
@@ -32,6 +33,11 @@ STATUS = {
     "internal_error": 500,
     "unavailable": 503,
 }
+
+_BAD_FORM = (
+    "A multipart form names its boundary and ends with it; this one does not, or was cut short: let your HTTP client "
+    "build the form, as `curl -F image=@photo.jpg` does."
+)
 
 
 class Problem(Exception):
@@ -106,6 +112,8 @@ def from_http_exception(error: HTTPException) -> Problem:
     if error.code == 405:
         allowed = dict(error.get_headers()).get("Allow", "")
         return Problem("method_not_allowed", f"This address takes {allowed}, not {request.method}.", {"Allow": allowed})
+    if isinstance(error, GarbledForm):
+        return Problem("bad_form", _BAD_FORM)
     if error.code == 413:
         return Problem("too_large", _limits())
     if error.code and error.code < 500:

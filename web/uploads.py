@@ -13,6 +13,8 @@ DEFAULT_CAPTIONS = 3
 WHOLE_NUMBER = re.compile(r"[0-9]{1,4}")
 TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
+NO_FILE = "Send a photo as a file in the field `image` of a multipart/form-data form."
+
 
 @dataclass(frozen=True)
 class Options:
@@ -32,7 +34,7 @@ def read_photo(request: Request) -> bytes:
     _require_form(request)
     photos = [photo for field in FIELDS for photo in request.files.getlist(field) if photo.filename]
     if not photos:
-        raise Problem("no_file", "Send a photo as a file in the field `image` of a multipart/form-data form.")
+        raise Problem("no_file", NO_FILE)
     if len(photos) > 1:
         raise Problem("multiple_files", f"Send one photo at a time: this request holds {len(photos)}.")
     return photos[0].stream.read()
@@ -40,14 +42,15 @@ def read_photo(request: Request) -> bytes:
 
 def _require_form(request: Request) -> None:
     """Let through a form, or a request with no body at all, which is rather a photo forgotten."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        detail = "Send the form as it is, without Content-Encoding: compressed bodies are not unpacked here."
+        raise Problem("unsupported_media_type", detail, {"Accept-Encoding": "identity"})
+    if not request.content_length and "Transfer-Encoding" not in request.headers:
+        raise Problem("no_file", NO_FILE)
     if request.mimetype == "multipart/form-data":
         return
-    if request.mimetype == "application/x-www-form-urlencoded":
-        # curl --data-binary gives a raw photo this label; text of a real form is always ASCII.
-        raw = not request.get_data().isascii()
-    else:
-        raw = bool(request.mimetype or request.get_data())
-    if raw:
+    # curl --data-binary gives a raw photo the label of a form; text of a real one is always ASCII.
+    if request.mimetype != "application/x-www-form-urlencoded" or not request.get_data().isascii():
         raise Problem(
             "unsupported_media_type",
             "Send the photo in a multipart/form-data form, as `curl -F image=@photo.jpg` does.",
@@ -81,6 +84,8 @@ def _truth(request: Request, name: str) -> bool:
 
 
 def _text(request: Request, name: str) -> str | None:
+    if name in request.files:
+        raise Problem("bad_option", f"`{name}` is an option, not a file: give it as text.")
     given = {text.strip() for text in request.args.getlist(name) + request.form.getlist(name)}
     if len(given) > 1:
         raise Problem("bad_option", f"`{name}` is given twice with different values: give it once.")
