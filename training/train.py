@@ -54,6 +54,7 @@ def train(options: TrainingOptions, command: str) -> None:
     from model.encoder import rebuild
     from model.runtime import device
     from training import stages
+    from training.confidence import learn_confidence
     from training.decoding import choose_decoding
     from training.starting import start
 
@@ -80,7 +81,9 @@ def train(options: TrainingOptions, command: str) -> None:
     sizes = trained.config
     decoder = build_decoder(sizes)
     decoder.set_weights(run.decoder.get_weights())
-    decoding, scores["dev beam"] = choose_decoding(encoder, decoder, tokenizer, run.dev.photos, options)
+    chosen = choose_decoding(encoder, decoder, tokenizer, run.dev.photos, options)
+    scores["dev beam"] = chosen.cider
+    confidence = learn_confidence(chosen.found, run.dev.photos, tokenizer)
     record = {
         "command": command,
         "options": {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()},
@@ -97,8 +100,9 @@ def train(options: TrainingOptions, command: str) -> None:
         version=record["finished"][:10],
         encoder={"name": encoder.name, "grid": list(encoder.output_shape[1:]), "source": beginning.source},
         decoder=sizes,
-        decoding=decoding,
+        decoding=chosen.decoding,
         training=record,
+        confidence=confidence.to_dict() if confidence else None,
     )
     save_bundle(options.output, Bundle(config, tokenizer, encoder, decoder))
     if dataset.split_note:  # not an official split, so evaluation has to be told which photos were held back
