@@ -11,6 +11,7 @@ from model.checksums import verify
 from model.errors import CaptionerError
 from web.captioning import Captioner, CaptionService, load_captioner
 from web.limits import register_limits
+from web.logs import open_log
 from web.problems import register_problems
 from web.routes import routes
 from web.settings import Settings
@@ -31,6 +32,7 @@ def create_app(settings: Settings | None = None, captioner: Captioner | None = N
     here, which takes seconds. Raises SettingsError and ArtifactError.
     """
     settings = settings or Settings.from_environment()
+    open_log()
     app = Flask(__name__)
     app.json = CaptionFirst(app)
     app.config["SETTINGS"] = settings

@@ -4,18 +4,16 @@ The master never loads TensorFlow, which does not survive a fork: each worker lo
 captioner, and only then takes requests. What can be checked beforehand is, so that a bad start is one line.
 """
 
-import signal
 import sys
 from pathlib import Path
 
 from gunicorn.arbiter import Arbiter
-from gunicorn.errors import AppImportError
-from gunicorn.workers.gthread import ThreadWorker
 
 from model.checksums import verify
 from model.errors import CaptionerError
 from web.settings import Settings
 from web.startup import configure_tensorflow, require_free_port
+from web.worker import Worker
 
 try:
     settings = Settings.from_environment()
@@ -23,22 +21,6 @@ except CaptionerError as error:
     sys.exit(f"Cannot start: {error}")
 
 configure_tensorflow(settings.workers)
-
-
-class Worker(ThreadWorker):
-    """A thread worker that starts and stops without fuss."""
-
-    def init_signals(self) -> None:
-        """Leave Ctrl-C to the master, whose order to quit follows at once: on both, gunicorn's worker deadlocks."""
-        super().init_signals()
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def load_wsgi(self) -> None:
-        """Call `create_app`; a captioner that cannot be loaded ends the server with one line, no traceback."""
-        try:
-            super().load_wsgi()
-        except CaptionerError as error:
-            raise AppImportError(f"Cannot start: {error}") from error
 
 
 def on_starting(server: Arbiter) -> None:

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from model.errors import ImageError, NoAttention
 from model.quiet import quiet_import
+from web.logs import write_log
 from web.uploads import Options
 
 if TYPE_CHECKING:
     from model.captioner import Attention, Caption, Result
-
-log = logging.getLogger(__name__)
 
 
 class Captioner(Protocol):
@@ -69,8 +68,13 @@ class Answer:
             "captions": candidates,
             **({} if best.attention is None else {"attention": _attention(best.attention)}),
             "model": dict(self.model),
-            "seconds": {part: round(spent, 4) for part, spent in self.seconds.items()},
+            "seconds": self.rounded_seconds,
         }
+
+    @property
+    def rounded_seconds(self) -> dict[str, float]:
+        """To a tenth of a millisecond."""
+        return {part: round(spent, 4) for part, spent in self.seconds.items()}
 
 
 def _candidate(caption: "Caption") -> dict[str, object]:
@@ -122,7 +126,7 @@ class CaptionService:
     def _try_again(self) -> None:
         try:
             self.captioner.warm_up()
-        except Exception:  # whatever it is, the answer is "not healthy", and the reason is in the log
-            log.exception("the captioner cannot caption a blank picture")
+        except Exception as error:  # whatever it is, the answer is "not healthy", and the reason is in the log
+            write_log("the captioner cannot caption a blank picture", level=logging.ERROR, error=error)
         else:
             self._in_doubt = False

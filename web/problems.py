@@ -9,9 +9,8 @@ from werkzeug.exceptions import HTTPException
 
 from model.errors import ImageError, NoAttention
 from web.limits import MAX_PARTS, MAX_TEXT_BYTES, GarbledForm
+from web.logs import write_log
 from web.tracing import request_id
-
-log = logging.getLogger(__name__)
 
 # Stable words for clients to branch on, and the status each is sent with.
 STATUS = {
@@ -34,6 +33,7 @@ STATUS = {
     "unavailable": 503,
 }
 
+BAD_REQUEST = "The request could not be understood, or broke off before its end."
 _BAD_FORM = (
     "A multipart form names its boundary and ends with it; this one does not, or was cut short: let your HTTP client "
     "build the form, as `curl -F image=@photo.jpg` does."
@@ -51,16 +51,21 @@ class Problem(Exception):
         self.headers = headers or {}
 
     def as_json(self) -> dict[str, object]:
-        """The body of RFC 9457, and `error` for clients that look for that."""
-        return {
-            "type": "about:blank",
-            "title": self.status.phrase,
-            "status": self.status,
-            "detail": self.detail,
-            "instance": request_id(),
-            "code": self.code,
-            "error": self.detail,
-        }
+        """The body of the answer, with the id of the current request."""
+        return problem_body(self.code, self.detail, request_id(), self.status)
+
+
+def problem_body(code: str, detail: str, instance: str, status: HTTPStatus) -> dict[str, object]:
+    """The members of RFC 9457, our `code`, and `error` for clients that look for that."""
+    return {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status,
+        "detail": detail,
+        "instance": instance,
+        "code": code,
+        "error": detail,
+    }
 
 
 def register_problems(app: Flask) -> None:
@@ -117,13 +122,13 @@ def from_http_exception(error: HTTPException) -> Problem:
     if error.code == 413:
         return Problem("too_large", _limits())
     if error.code and error.code < 500:
-        return Problem("bad_request", "The request could not be understood, or broke off before its end.")
+        return Problem("bad_request", BAD_REQUEST)
     return from_bug(error)
 
 
 def from_bug(error: Exception) -> Problem:
     """The log gets the reason, the client the number to find it by."""
-    log.error("unexpected error id=%s", request_id(), exc_info=error)
+    write_log("unexpected error", level=logging.ERROR, error=error, id=request_id())
     return Problem("internal_error", f"Something went wrong on our side. If it stays, report it with {request_id()}.")
 
 

@@ -1,6 +1,6 @@
 """The addresses of the service: the page, the API, the health check."""
 
-from flask import Blueprint, current_app, render_template, request
+from flask import Blueprint, current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 
 from web.captioning import Answer, CaptionService
@@ -48,7 +48,9 @@ def caption_upload() -> tuple[bytes, Options, Answer]:
     service = caption_service()
     upload = read_photo(request)
     options = read_options(request, service.captioner.beam_width)
-    return upload, options, service.caption(upload, options)
+    answer = service.caption(upload, options)
+    g.seconds = answer.rounded_seconds
+    return upload, options, answer
 
 
 def caption_service() -> CaptionService:

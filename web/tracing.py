@@ -1,15 +1,14 @@
 """An id, a log line and the security headers for every answer."""
 
-import logging
 import re
 import uuid
 from time import perf_counter
 
 from flask import Flask, Response, g, request
-from flask.logging import default_handler
 
-log = logging.getLogger(__name__)
+from web.logs import write_log
 
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 HEADERS = {
@@ -22,10 +21,7 @@ HEADERS = {
 
 
 def register_tracing(app: Flask) -> None:
-    """Log to stderr from here on, whichever server runs the app."""
-    ours = logging.getLogger("web")
-    ours.setLevel(logging.INFO)
-    ours.addHandler(default_handler)
+    """Give every request an id and every answer its headers and its line in the log."""
     app.before_request(start)
     app.after_request(finish)
 
@@ -55,7 +51,12 @@ def finish(response: Response) -> Response:
 
 def _log_line(response: Response) -> None:
     """The route rather than the path as sent: what clients write stays out of the log."""
-    route = request.url_rule.rule if request.url_rule else "-"
-    outcome = f"{response.status_code} {g.get('outcome', 'ok')}"
-    milliseconds = 1000 * (perf_counter() - g.started)
-    log.info("%s %s %s %.0f ms id=%s", request.method, route, outcome, milliseconds, request_id())
+    write_log(
+        "request",
+        id=request_id(),
+        method=request.method if request.method in METHODS else "other",
+        route=request.url_rule.rule if request.url_rule else None,
+        status=response.status_code,
+        outcome=g.get("outcome", "ok"),
+        seconds={**g.get("seconds", {}), "request": round(perf_counter() - g.started, 4)},
+    )

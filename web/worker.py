@@ -1,0 +1,52 @@
+"""gunicorn's thread worker, with manners: it starts and stops without fuss, and refuses garbage in our own words."""
+
+import json
+import signal
+import uuid
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+
+from gunicorn.errors import AppImportError
+from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
+from gunicorn.workers.gthread import ThreadWorker
+
+from model.errors import CaptionerError
+from web.logs import write_log
+from web.problems import BAD_REQUEST, problem_body
+
+_STATUS = {
+    LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+}
+
+
+class Worker(ThreadWorker):
+    """One process of the server."""
+
+    def init_signals(self) -> None:
+        """Leave Ctrl-C to the master, whose order to quit follows at once: on both, gunicorn's worker deadlocks."""
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def load_wsgi(self) -> None:
+        """Call `create_app`; a captioner that cannot be loaded ends the server with one line, no traceback."""
+        try:
+            super().load_wsgi()
+        except CaptionerError as error:
+            raise AppImportError(f"Cannot start: {error}") from error
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer what is no HTTP as a problem; gunicorn would repeat it in a page and in its log."""
+        if not isinstance(exc, ParseException):
+            super().handle_error(req, client, addr, exc)
+            return
+        status, number = _STATUS.get(type(exc), HTTPStatus.BAD_REQUEST), uuid.uuid4().hex
+        write_log("request", id=number, method=None, route=None, status=status, outcome="bad_request")
+        body = json.dumps(problem_body("bad_request", BAD_REQUEST, number, status)).encode()
+        head = (
+            f"HTTP/1.1 {status} {status.phrase}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
+            f"X-Request-ID: {number}\r\nX-Content-Type-Options: nosniff\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        with suppress(OSError):  # whoever sent this may be gone
+            client.sendall(head.encode() + body)
