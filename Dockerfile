@@ -2,11 +2,11 @@ FROM python:3.11-slim
 
 WORKDIR /srv
 
-# From what changes least to what changes most, so that a new page does not reinstall TensorFlow.
-COPY requirements.txt ./
-RUN pip install --no-cache-dir -r requirements.txt && useradd --system --no-create-home captioner
+# From what changes least to what changes most, so that a new page does not reinstall OpenVINO.
+COPY requirements-serve.txt ./
+RUN pip install --no-cache-dir -r requirements-serve.txt && useradd --system --no-create-home captioner
 
-# TensorFlow refuses to load without a temporary folder: /dev/shm is there even with `docker run --read-only`.
+# Whatever wants a temporary folder finds one in memory, even with `docker run --read-only`.
 ENV PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     TMPDIR=/dev/shm \

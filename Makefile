@@ -12,18 +12,22 @@ help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 # Each stamp is as old as the packages it stands for, so nothing is installed twice.
-.venv/run.stamp: requirements.txt
+.venv/serve.stamp: requirements-serve.txt
 	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-serve.txt
+	touch $@
+
+.venv/train.stamp: requirements.txt .venv/serve.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-.venv/dev.stamp: requirements-dev.txt .venv/run.stamp
+.venv/dev.stamp: requirements-dev.txt .venv/train.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
-setup: .venv/run.stamp  ## make .venv with everything that serving and training need
+setup: .venv/train.stamp  ## make .venv with everything that serving and training need
 
-run: setup  ## serve http://localhost:$(PORT)
+run: .venv/serve.stamp  ## serve http://localhost:$(PORT)
 	$(BIN)/gunicorn --config gunicorn.conf.py "app:create_app()"
 
 test: .venv/dev.stamp  ## run the tests

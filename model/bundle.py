@@ -95,7 +95,7 @@ def load_bundle(folder: str | Path) -> Bundle:
 def build_decoder(config: DecoderConfig) -> Decoder:
     """A decoder with its variables made, under names that do not depend on what was built before."""
     decoder = Decoder(config, name="decoder")
-    decoder({"features": np.zeros((1, 2, 2, config.channels), np.float32), "ids": np.zeros((1, 1, 1), np.int32)})
+    decoder.build()
     return decoder
 
 

@@ -9,13 +9,13 @@ from typing import Any, Self, overload
 import numpy as np
 from PIL import Image
 
+from model import runtime  # before anything that imports Keras: it chooses what Keras runs on
 from model.bundle import Bundle, load_bundle
 from model.confidence import Confidence
 from model.config import DecodingConfig
 from model.encoder import input_size
 from model.generation import Generator
 from model.image import load_pixels
-from model.runtime import device
 from model.search import Hypothesis
 
 Source = str | Path | bytes | Image.Image | np.ndarray
@@ -74,16 +74,20 @@ class CaptionGenerator:
     to be thread-safe: hold a lock, or give each thread its own.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        self._config, self._tokenizer, self._encoder = bundle.config, bundle.tokenizer, bundle.encoder
+    def __init__(self, bundle: Bundle, precision: runtime.Precision = "fastest") -> None:
+        self._config, self._tokenizer = bundle.config, bundle.tokenizer
+        self._size, self._encode = input_size(bundle.encoder), runtime.compiled_network(bundle.encoder, precision)
         fitted = bundle.config.confidence
         self._confidence = None if fitted is None else Confidence.from_dict(fitted)
-        self._generator = Generator(bundle.decoder)
+        self._generator = Generator(bundle.decoder, precision)
 
     @classmethod
-    def load(cls, artifacts: str | Path = "artifacts") -> Self:
-        """Load a trained artifact. Raises ArtifactError, one line that names the file and the remedy."""
-        return cls(load_bundle(artifacts))
+    def load(cls, artifacts: str | Path = "artifacts", precision: runtime.Precision = "fastest") -> Self:
+        """Load a trained artifact. Raises ArtifactError, one line that names the file and the remedy.
+
+        Unless `float32` is asked for, it computes in bfloat16 where the CPU has units for that.
+        """
+        return cls(load_bundle(artifacts), precision)
 
     @overload
     def predict(self, photos: Source, beam_width: int | None = None) -> str: ...
@@ -116,9 +120,9 @@ class CaptionGenerator:
             return []
         decoding = self._decoding if beam_width is None else replace(self._decoding, beam_width=beam_width)
         started = perf_counter()
-        pixels = np.stack([load_pixels(photo, input_size(self._encoder)) for photo in photos])
+        pixels = np.stack([load_pixels(photo, self._size) for photo in photos])
         decoded = perf_counter()
-        features = np.asarray(self._encoder.predict_on_batch(pixels))
+        features = self._encode(pixels)
         encoded = perf_counter()
         found = self._generator.search(features, decoding)
         searched = perf_counter()
@@ -138,7 +142,7 @@ class CaptionGenerator:
     @property
     def device(self) -> str:
         """Where it computes, "cpu" or "gpu"."""
-        return device()
+        return runtime.device()
 
     @property
     def beam_width(self) -> int:

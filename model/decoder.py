@@ -22,6 +22,7 @@ from model.config import DecoderConfig
 
 Tensor = Any
 Tensors = list[Tensor]
+Shape = tuple[int | None, ...]
 
 
 class AttentionBlock(layers.Layer):
@@ -39,6 +40,17 @@ class AttentionBlock(layers.Layer):
         self.hidden = layers.Dense(2 * units, activation="relu", name="hidden")
         self.project = layers.Dense(units, name="project")
         self.dropout = layers.Dropout(dropout, name="dropout")
+
+    def build(self, shape: Shape) -> None:
+        """Make the variables of `call`, for words of `shape` (B, N, U)."""
+        for layer in (self.query_norm, self.query, self.context, self.hidden_norm, self.hidden):
+            layer.build(shape)
+        self.project.build((*shape[:-1], self.hidden.units))
+
+    def build_memory(self, shape: Shape) -> None:
+        """Make the variables of `remember`, for a grid of `shape` (B, G, U)."""
+        self.key.build(shape)
+        self.value.build(shape)
 
     def remember(self, grid: Tensor) -> Tensors:
         """(B, G, U) -> keys and values, each (B, heads, G, U / heads)."""
@@ -65,6 +77,13 @@ class PooledBlock(layers.Layer):
         super().__init__(**kwargs)
         self.hidden = layers.Dense(units, activation="relu", name="hidden")
         self.dropout = layers.Dropout(dropout, name="dropout")
+
+    def build(self, shape: Shape) -> None:
+        """Make the variables, for words of `shape` (B, N, U)."""
+        self.hidden.build(shape)
+
+    def build_memory(self, shape: Shape) -> None:
+        """A pooled photo needs none."""
 
     def remember(self, grid: Tensor) -> Tensors:
         """(B, G, U) -> (B, 1, U)."""
@@ -98,6 +117,19 @@ class Decoder(keras.Model):
         # Half as much on the photo: its 2,048 channels are already sparse after the encoder's last ReLU.
         self.photo_dropout = layers.Dropout(dropout / 2, name="photo_dropout")
         self.dropout = layers.Dropout(dropout, name="dropout")
+
+    def build(self, _: Any = None) -> None:
+        """Make every variable without computing anything: loading weights into them is all that serving wants."""
+        words: Shape = (None, None, self.config.units)
+        self.embedding.build((None, None))
+        for lstm in self.lstms:
+            lstm.build(words)
+        self.photo.build((None, None, self.config.channels))
+        for layer in (self.photo_norm, self.logits_norm):
+            layer.build(words)
+        for block in self.blocks:
+            block.build_memory(words)
+            block.build(words)
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
         """Teacher forcing: {"features": (B, h, w, C), "ids": (B, K, T)} -> logits (B, K, T, V), float32.

@@ -3,38 +3,51 @@
 from collections.abc import Sequence
 
 import numpy as np
+from keras import ops
 
-from model.config import DecodingConfig
+from model.config import MAX_BEAM_WIDTH, DecodingConfig
 from model.decoder import Decoder
 from model.errors import NoAttention
-from model.runtime import compiled
-from model.search import Hypothesis, beam_search
+from model.runtime import Arrays, Compiled, Precision, compiled
+from model.search import Hypothesis, beam_search, candidates
 from model.tokenizer import PAD, START
+
+_WIDTHS = (8, MAX_BEAM_WIDTH)  # a step is compiled for each: the fewer candidates it offers, the faster it is
 
 
 class Generator:
-    """Captions feature grids with one decoder. Compiled once, used for every batch."""
+    """Captions feature grids with one decoder. Compiled at the first use, used for every batch."""
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, decoder: Decoder, precision: Precision = "fastest") -> None:
+        self._decoder, self._precision = decoder, precision
         self._units, self._layers = decoder.config.units, decoder.config.lstm_layers
         self.has_attention = decoder.config.kind == "attention"
-        self._remember = compiled(decoder, decoder.remember)
-        self._step = compiled(decoder, lambda *inputs: _flat_step(decoder, *inputs))
-        self._look = compiled(decoder, lambda *inputs: _flat_look(decoder, *inputs))
+        self._remember = compiled(decoder, decoder.remember, precision)
+        self._steps: dict[int, Compiled] = {}
+        self._look = compiled(decoder, lambda *inputs: _flat_look(decoder, *inputs), precision)
 
     def search(self, features: np.ndarray, decoding: DecodingConfig) -> list[list[Hypothesis]]:
         """(B, h, w, C) -> the best hypotheses of each photo, best first."""
-        photos = len(features)
+        photos, compiled_step = len(features), self._step(decoding.beam_width)
         memory = self._remember([features])  # what depends on the photo alone, once
-        states = [np.zeros((photos, decoding.beam_width, self._units), np.float32)] * (2 * self._layers)
+        states: Arrays = [np.zeros((photos, decoding.beam_width, self._units), np.float32)] * (2 * self._layers)
 
-        def step(ids: np.ndarray, parents: np.ndarray) -> np.ndarray:
+        def step(ids: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             nonlocal states
             carried = [np.take_along_axis(state, parents[:, :, None], 1) for state in states]
-            logits, *states = self._step([ids, *carried, *memory])
-            return np.asarray(logits)
+            words, log_probabilities, *states = compiled_step([ids.astype(np.int32), *carried, *memory])
+            return words, log_probabilities
 
         return beam_search(step, photos, decoding)
+
+    def _step(self, beam_width: int) -> Compiled:
+        """One word of every beam; of the whole vocabulary only the candidates of the search come back."""
+        offered = candidates(next(width for width in _WIDTHS if beam_width <= width))
+        if offered not in self._steps:
+            self._steps[offered] = compiled(
+                self._decoder, lambda *inputs: _flat_step(self._decoder, offered, *inputs), self._precision
+            )
+        return self._steps[offered]
 
     def attend(self, features: np.ndarray, captions: Sequence[Sequence[int]]) -> list[np.ndarray]:
         """Where the decoder looked for each word: (B, h, w, C) and the ids of a caption of each photo -> (words, G).
@@ -56,7 +69,7 @@ class Generator:
             read[row, 1 : len(caption) + 1] = caption
         rows = []
         for ids in read[:, :-1].T:
-            weights, *states = self._look([ids[:, None], *states, *memory])
+            weights, *states = self._look([ids[:, None].astype(np.int32), *states, *memory])
             rows.append(np.asarray(weights)[:, 0])
         seen = np.stack(rows, axis=1) if rows else np.empty((photos, 0, np.prod(features.shape[1:3])))
         return [
@@ -64,10 +77,11 @@ class Generator:
         ]
 
 
-def _flat_step(decoder: Decoder, ids: object, *rest: object) -> list[object]:
+def _flat_step(decoder: Decoder, offered: int, ids: object, *rest: object) -> list[object]:
     count = 2 * decoder.config.lstm_layers
     logits, states, _ = decoder.step(ids, list(rest[:count]), list(rest[count:]))
-    return [logits, *states]
+    best, words = ops.top_k(logits, min(offered, decoder.config.vocabulary))
+    return [words, best - ops.logsumexp(logits, axis=-1, keepdims=True), *states]
 
 
 def _flat_look(decoder: Decoder, ids: object, *rest: object) -> list[object]:

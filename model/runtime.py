@@ -1,32 +1,124 @@
-"""Turns a Keras computation into a fast callable on NumPy arrays; nobody else knows which runtime computes."""
+"""Turns a Keras computation into a fast callable on NumPy arrays; nobody else knows which runtime computes.
 
+Serving computes on OpenVINO, which starts fast and has the quickest kernels for CPUs; where it is not installed, or
+where Keras already runs on another backend (training does, on TensorFlow), on whatever Keras runs on.
+"""
+
+import os
+import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, Literal
 
-import keras
 import numpy as np
 
-Compiled = Callable[[Sequence[np.ndarray]], Any]
+if "keras" not in sys.modules and find_spec("openvino"):  # Keras asks once, when it is imported
+    os.environ.setdefault("KERAS_BACKEND", "openvino")
+
+Arrays = Sequence[np.ndarray]
+Function = Callable[..., Sequence[Any]]  # Keras tensors, one argument each -> tensors
+Compiled = Callable[[Arrays], Arrays]
+Precision = Literal["fastest", "float32"]  # fastest: bfloat16 where the CPU has units for it
 
 
-class _Computation(keras.Model):
-    def __init__(self, owner: keras.Model, function: Callable[..., Any]) -> None:
-        super().__init__(name="computation")
-        self.owner, self.function = owner, function
+def compiled(owner: Any, function: Function, precision: Precision = "fastest") -> Compiled:
+    """`function` computes with the weights of `owner`, a Keras network; compiled at the first call.
 
-    def call(self, inputs: Any) -> Any:
-        return self.function(*inputs)
-
-
-def compiled(owner: keras.Model, function: Callable[..., Any]) -> Compiled:
-    """`function` is a computation with the weights of `owner`; it takes and gives arrays, one batch a call.
-
-    `predict_on_batch` compiles once for a shape on every Keras backend, with none of `predict`'s loops.
+    What comes back takes and gives arrays. It is not safe for several threads at once.
     """
-    return _Computation(owner, function).predict_on_batch
+    if _on_openvino():
+        return _OpenVINO(function, precision)
+    return _on_keras(owner, function)
+
+
+def compiled_network(network: Any, precision: Precision = "fastest") -> Callable[[np.ndarray], np.ndarray]:
+    """A network of one input and one output: pixels (B, H, W, 3) of any number type -> features (B, h, w, C)."""
+    if not _on_openvino():
+        return lambda pixels: np.asarray(network.predict_on_batch(pixels))
+    from model.layout import channels_first
+
+    compute, blank = channels_first(network), np.empty((1, *network.input_shape[1:]), np.uint8)
+    request = _compile(lambda pixels: [compute(pixels)], [[-1, *blank.shape[1:]]], [blank], precision)
+    return lambda pixels: _infer(request, [pixels])[0]  # no more need of the network, nor of its weights
 
 
 def device() -> str:
     """Where Keras puts its tensors, on any of its backends: "gpu" or "cpu"."""
+    import keras
+
+    if _on_openvino():
+        return "cpu"
     place = str(keras.ops.zeros(1).device).lower()
     return "gpu" if "gpu" in place or "cuda" in place else "cpu"
+
+
+def _on_openvino() -> bool:
+    import keras
+
+    return str(keras.config.backend()) == "openvino"
+
+
+def _on_keras(owner: Any, function: Function) -> Compiled:
+    """`predict_on_batch` compiles once for a shape on every Keras backend, with none of `predict`'s loops."""
+    import keras
+
+    class Computation(keras.Model):
+        def __init__(self) -> None:
+            super().__init__(name="computation")
+            self.owner = owner
+
+        def call(self, inputs: Any) -> Any:
+            return function(*inputs)
+
+    return Computation().predict_on_batch
+
+
+class _OpenVINO:
+    """A computation as an OpenVINO graph. A dimension that ever differed is left open, so few graphs are compiled."""
+
+    def __init__(self, function: Function, precision: Precision) -> None:
+        self._function, self._precision = function, precision
+        self._shapes: list[list[int]] = []
+        self._request: Any = None
+
+    def __call__(self, arrays: Arrays) -> Arrays:
+        if self._request is None or not self._fits(arrays):
+            given = [list(array.shape) for array in arrays]
+            self._shapes = [
+                [size if size == new else -1 for size, new in zip(*shapes, strict=True)]
+                for shapes in zip(self._shapes or given, given, strict=True)
+            ]
+            self._request = _compile(self._function, self._shapes, arrays, self._precision)
+        return _infer(self._request, arrays)
+
+    def _fits(self, arrays: Arrays) -> bool:
+        pairs = zip(self._shapes, arrays, strict=True)
+        return all(size in (-1, given) for shape, a in pairs for size, given in zip(shape, a.shape, strict=True))
+
+
+def _infer(request: Any, arrays: Arrays) -> Arrays:
+    return [*request.infer(arrays, share_inputs=True).values()]
+
+
+def _compile(function: Function, shapes: list[list[int]], arrays: Arrays, precision: Precision) -> Any:
+    """An inference request for `function` of arrays of such types and `shapes`; -1 stands for any size."""
+    import openvino
+
+    settings = {"PERFORMANCE_HINT": "LATENCY"}
+    if threads := os.environ.get("OMP_NUM_THREADS"):
+        settings["INFERENCE_NUM_THREADS"] = threads
+    if precision == "float32":
+        settings["INFERENCE_PRECISION_HINT"] = "f32"
+    graph = _trace(function, shapes, [openvino.Type(array.dtype) for array in arrays])
+    return openvino.Core().compile_model(graph, "CPU", settings).create_infer_request()
+
+
+def _trace(function: Function, shapes: list[list[int]], types: list[Any]) -> Any:
+    """Keras's OpenVINO backend adds a node to a graph for every operation: let it do so from parameters on."""
+    import openvino.opset16 as operations
+    from keras.src.backend.openvino.core import OpenVINOKerasTensor
+    from openvino import Model
+
+    parameters = [operations.parameter(shape=shape, dtype=number) for shape, number in zip(shapes, types, strict=True)]
+    outputs = function(*(OpenVINOKerasTensor(parameter.output(0)) for parameter in parameters))
+    return Model([operations.result(output.output) for output in outputs], parameters)

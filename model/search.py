@@ -8,8 +8,9 @@ import numpy as np
 from model.config import DecodingConfig
 from model.tokenizer import END, PAD, START, UNKNOWN
 
-# (ids (B, K) last words, parents (B, K) the beam each of them continues) -> logits (B, K, V)
-Step = Callable[[np.ndarray, np.ndarray], np.ndarray]
+# (ids (B, K) last words, parents (B, K) the beam each of them continues) -> the words that may follow each beam, and
+# the log-probability of each, both (B, K, N): all words, or at least the `candidates` likeliest, in any order
+Step = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 _NEVER = (PAD, START, UNKNOWN)
 
 
@@ -21,6 +22,13 @@ class Hypothesis:
     log_probability: float
     score: float  # what hypotheses are ranked by, see `length_normalized`
     word_log_probabilities: tuple[float, ...]  # of each id and of END (no END if cut); their sum is log_probability
+
+
+def candidates(beam_width: int) -> int:
+    """How many of its likeliest words a beam must offer: twice the width, as many as one beam can win, and the
+    forbidden ones, those that no caption holds and the word before.
+    """
+    return 2 * beam_width + len(_NEVER) + 1
 
 
 def beam_search(step: Step, photos: int, config: DecodingConfig) -> list[list[Hypothesis]]:
@@ -36,8 +44,9 @@ def beam_search(step: Step, photos: int, config: DecodingConfig) -> list[list[Hy
     words, sums = np.empty((photos, width, 0), int), np.empty((photos, width, 0))  # and the totals after each word
     done: list[list[Hypothesis]] = [[] for _ in range(photos)]
     for _ in range(config.max_words):
-        candidates = totals[:, :, None] + _allowed(log_softmax(step(ids, parents)), ids)
-        ranked, beams, tokens = _best(candidates, 2 * width)
+        following, log_probabilities = step(ids, parents)
+        scores = totals[:, :, None] + np.where(_forbidden(following, ids), -np.inf, log_probabilities)
+        ranked, beams, tokens = _best(scores, following, 2 * width)
         ended = tokens == END
         for photo, rank in zip(*np.nonzero(ended[:, :width] & np.isfinite(ranked[:, :width])), strict=True):
             if len(done[photo]) < width:
@@ -61,28 +70,17 @@ def length_normalized(log_probability: float, words: int, penalty: float) -> flo
     return log_probability / (words + 1) ** penalty
 
 
-def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """Logits to log-probabilities over the last axis, float64."""
-    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+def _forbidden(following: np.ndarray, previous: np.ndarray) -> np.ndarray:
+    """The ids that no caption holds, and a word after itself."""
+    return np.isin(following, _NEVER) | (following == previous[:, :, None])
 
 
-def _allowed(log_probabilities: np.ndarray, previous: np.ndarray) -> np.ndarray:
-    """Forbid the ids that no caption holds, and a word after itself."""
-    log_probabilities[..., _NEVER] = -np.inf
-    np.put_along_axis(log_probabilities, previous[..., None], -np.inf, axis=-1)
-    return log_probabilities
-
-
-def _best(candidates: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(B, K, V) totals -> the `count` best of each photo: totals, beams and tokens, (B, count), best first."""
-    photos, _, vocabulary = candidates.shape
-    flat = candidates.reshape(photos, -1)
-    count = min(count, flat.shape[1])
-    top = np.argpartition(-flat, count - 1, axis=1)[:, :count]
-    order = np.argsort(-np.take_along_axis(flat, top, 1), axis=1, kind="stable")
-    top = np.take_along_axis(top, order, 1)
-    return np.take_along_axis(flat, top, 1), top // vocabulary, top % vocabulary
+def _best(scores: np.ndarray, following: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(B, K, N) scores and words -> the `count` best of each photo: scores, beams and words, (B, count), best first."""
+    flat = scores.reshape(len(scores), -1)
+    top = np.argsort(-flat, axis=1, kind="stable")[:, :count]
+    words = np.take_along_axis(following.reshape(len(scores), -1), top, 1)
+    return np.take_along_axis(flat, top, 1), top // scores.shape[2], words
 
 
 def _longer(prefixes: np.ndarray, parents: np.ndarray, last: np.ndarray) -> np.ndarray:

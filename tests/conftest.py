@@ -6,6 +6,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from pathlib import Path
 
+import keras  # first, so that the tests train, and caption, on TensorFlow; processes they start choose for themselves
 import numpy as np
 import pytest
 from PIL import Image
@@ -22,8 +23,6 @@ def picture(colour: tuple[int, int, int], size: tuple[int, int] = (48, 40), seed
 @pytest.fixture(scope="session")
 def tiny_encoder_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network that keeps the encoder's contract, 32 x 32 pixels to a 4 x 4 x 8 grid."""
-    import keras
-
     keras.utils.set_random_seed(0)
     pixels = keras.Input((32, 32, 3), name="rgb")
     x = keras.layers.Rescaling(1 / 127.5, -1)(pixels)

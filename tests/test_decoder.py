@@ -3,13 +3,13 @@
 import keras
 import numpy as np
 import pytest
+from scipy.special import log_softmax
 
 from model.bundle import build_decoder
 from model.config import DecoderConfig, DecodingConfig
 from model.decoder import Decoder
 from model.errors import SettingsError
 from model.generation import Generator
-from model.search import log_softmax
 from model.tokenizer import END, PAD, RESERVED, START
 
 VOCABULARY, CHANNELS, GRID = 11, 6, (3, 3)
@@ -101,7 +101,7 @@ def test_generated_captions_score_as_teacher_forcing_scores_them(decoder: Decode
     for row, found in enumerate(Generator(decoder).search(features, DecodingConfig(4, 0.7, 6))):
         for hypothesis in found:
             path = [START, *hypothesis.ids, END]
-            rows = log_softmax(logits(decoder, features[row : row + 1], np.array([[path[:-1]]]))[0, 0])
+            rows = log_softmax(logits(decoder, features[row : row + 1], np.array([[path[:-1]]]))[0, 0], axis=-1)
             words = [rows[position, index] for position, index in enumerate(path[1:])]
             ended, cut = sum(words), sum(words[:-1])
             closest = min((ended, cut), key=lambda total: abs(total - hypothesis.log_probability))

@@ -1,12 +1,14 @@
 """Laws of the beam search, on a toy alphabet whose scores are known."""
 
+from functools import partial
 from itertools import pairwise, product
 
 import numpy as np
 import pytest
+from scipy.special import log_softmax
 
 from model.config import DecodingConfig
-from model.search import Hypothesis, beam_search, log_softmax
+from model.search import Hypothesis, beam_search, candidates
 from model.tokenizer import END, PAD, RESERVED, START, UNKNOWN
 
 LETTERS = "abc"
@@ -21,18 +23,23 @@ def ids_of(word: str) -> list[int]:
     return [RESERVED + LETTERS.index(letter) for letter in word]
 
 
+def every_word(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a step gives that keeps no word back."""
+    return np.broadcast_to(np.arange(logits.shape[-1]), logits.shape), log_softmax(logits, axis=-1)
+
+
 class Bigrams:
     """A language whose next letter depends on the last one; each photo has a table of its own."""
 
     def __init__(self, photos: int, seed: int = 0) -> None:
         self.logits = np.random.default_rng(seed).normal(0, 2, (photos, VOCABULARY, VOCABULARY))
 
-    def step(self, ids: np.ndarray, parents: np.ndarray) -> np.ndarray:
-        return self.logits[np.arange(len(ids))[:, None], ids]
+    def step(self, ids: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return every_word(self.logits[np.arange(len(ids))[:, None], ids])
 
     def log_probability(self, photo: int, word: str, ended: bool = True) -> float:
         path = [START, *ids_of(word), *([END] if ended else [])]
-        rows = log_softmax(self.logits[photo])
+        rows = log_softmax(self.logits[photo], axis=-1)
         return float(sum(rows[a, b] for a, b in pairwise(path)))
 
 
@@ -43,13 +50,15 @@ class History(Bigrams):
         super().__init__(photos, seed)
         self.prefixes: list[list[tuple[int, ...]]] = []
 
-    def step(self, ids: np.ndarray, parents: np.ndarray) -> np.ndarray:
+    def step(self, ids: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         before = [[()] * ids.shape[1]] * len(ids) if (ids == START).all() else self.prefixes
         self.prefixes = [
             [(*before[photo][parent], int(index)) for index, parent in zip(ids[photo], parents[photo], strict=True)]
             for photo in range(len(ids))
         ]
-        return np.array([[self.scores(photo, prefix) for prefix in beams] for photo, beams in enumerate(self.prefixes)])
+        return every_word(
+            np.array([[self.scores(photo, prefix) for prefix in beams] for photo, beams in enumerate(self.prefixes)])
+        )
 
     def scores(self, photo: int, prefix: tuple[int, ...]) -> np.ndarray:
         return np.random.default_rng((photo, *prefix)).normal(0, 2, VOCABULARY)
@@ -172,6 +181,16 @@ def test_a_length_penalty_never_shortens_the_best_caption() -> None:
     assert sum(lengths[0]) < sum(lengths[2])
 
 
-def test_log_softmax_survives_huge_logits() -> None:
-    rows = log_softmax(np.array([[1e4, 0.0], [-1e4, -1e4]], np.float32))
-    assert np.exp(rows).sum(axis=-1) == pytest.approx(1.0)
+@pytest.mark.parametrize("width", [1, 2, 5])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_likeliest_words_of_each_beam_are_enough(width: int, seed: int) -> None:
+    whole = np.random.default_rng(seed).normal(0, 2, (2, 40, 40))
+
+    def step(kept: int, ids: np.ndarray, _: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        words, log_probabilities = every_word(whole[np.arange(2)[:, None], ids])
+        best = np.argsort(-log_probabilities, axis=-1)[..., :kept]
+        return np.take_along_axis(words, best, -1), np.take_along_axis(log_probabilities, best, -1)
+
+    config = DecodingConfig(width, 0.7, 6)
+    few, every = (beam_search(partial(step, kept), 2, config) for kept in (candidates(width), 40))
+    assert [[each.ids for each in best] for best in few] == [[each.ids for each in best] for best in every]
