@@ -20,6 +20,7 @@ GUNICORN = (sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "a
 PLAIN = (sys.executable, "app.py")
 START_SECONDS = 120  # loading TensorFlow on a busy machine
 EDGE = "edge-of-a-part"
+FORM = f"multipart/form-data; boundary={EDGE}"
 
 
 @dataclass
@@ -32,16 +33,18 @@ class Server:
 
     def ask(self, method: str, path: str, body: bytes = b"", kind: str = "") -> tuple[int, dict[str, Any] | str]:
         """The status, and the body as JSON or text."""
-        with closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+        with closing(self.connect()) as connection:
             connection.request(method, path, body, {"Content-Type": kind} if kind else {})
             answer = connection.getresponse()
             text = answer.read().decode()
         return answer.status, json.loads(text) if "json" in answer.headers["Content-Type"] else text
 
     def caption(self, photo: bytes) -> tuple[int, Any]:
-        head = f'--{EDGE}\r\nContent-Disposition: form-data; name="image"; filename="photo"\r\n\r\n'.encode()
-        form = head + photo + f"\r\n--{EDGE}--\r\n".encode()
-        return self.ask("POST", "/predict", form, f"multipart/form-data; boundary={EDGE}")
+        return self.ask("POST", "/predict", form_of(photo), FORM)
+
+    def connect(self) -> HTTPConnection:
+        """A connection to keep; close it."""
+        return HTTPConnection("127.0.0.1", self.port, timeout=60)
 
     def say(self, *pieces: bytes) -> bytes:
         """Send raw bytes, say no more, and hear everything until the server hangs up."""
@@ -62,6 +65,11 @@ class Server:
         send = os.killpg if how is signal.SIGINT else os.kill
         send(self.process.pid, how)
         return self.process.wait(timeout=15)
+
+
+def form_of(photo: bytes) -> bytes:
+    head = f'--{EDGE}\r\nContent-Disposition: form-data; name="image"; filename="photo"\r\n\r\n'.encode()
+    return head + photo + f"\r\n--{EDGE}--\r\n".encode()
 
 
 def free_port() -> int:

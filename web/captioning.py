@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from model.captioner import Attention, Caption, Result
 
 
+PATIENCE_SECONDS = 0.5  # how long a health check waits for the captioner; it has to answer within a second
+
+
 class Captioner(Protocol):
     """What the server needs of `model.captioner.CaptionGenerator`."""
 
@@ -92,6 +95,7 @@ class CaptionService:
 
     def __init__(self, captioner: Captioner) -> None:
         self.captioner = captioner
+        self.draining = False  # set once the server has been asked to stop
         self._lock = Lock()
         self._in_doubt = False
 
@@ -103,12 +107,14 @@ class CaptionService:
         seconds = {**result.seconds, "total": perf_counter() - started}
         return Answer(result.captions, self.captioner.info, seconds)
 
-    def can_caption(self) -> bool:
-        """False while the last caption failed for a reason of ours, and a blank picture fails too."""
-        if self._in_doubt:
-            with self._lock:
+    def is_ready(self) -> bool:
+        """False while the server drains, or the last caption failed for a reason of ours and a blank one fails too."""
+        if self._in_doubt and self._lock.acquire(timeout=PATIENCE_SECONDS):  # else someone is just trying it
+            try:
                 self._try_again()
-        return not self._in_doubt
+            finally:
+                self._lock.release()
+        return not (self._in_doubt or self.draining)
 
     def _generate(self, upload: bytes, options: Options) -> "Result":
         try:

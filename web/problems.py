@@ -92,7 +92,7 @@ def respond(problem: Problem) -> Response:
 
 def wants_page() -> bool:
     """A browser asks for HTML by name; the form's target answers HTML to all who do not ask for JSON."""
-    if request.path in ("/predict", "/health"):
+    if request.path == "/predict" or request.path.startswith("/health"):
         return False
     offers = ["application/json", "application/problem+json", "text/html"]
     if request.path == "/" and request.method == "POST":

@@ -37,10 +37,30 @@ def predict() -> ResponseReturnValue:
 @routes.get("/health")
 def health() -> ResponseReturnValue:
     """200 if a photo sent now would get a caption, else 503."""
+    captioner = require_ready().captioner
+    return {"status": "healthy", "device": captioner.device, "model": dict(captioner.info)}
+
+
+@routes.get("/health/ready")
+def ready() -> ResponseReturnValue:
+    """The same in a word, for whoever decides where to send photos."""
+    require_ready()
+    return {"status": "ready"}
+
+
+@routes.get("/health/live")
+def live() -> ResponseReturnValue:
+    """200 as long as the process answers at all, for whoever would restart it otherwise."""
+    return {"status": "alive"}
+
+
+def require_ready() -> CaptionService:
+    """The service. Raises Problem `unavailable` while it cannot caption, or is not to get new photos."""
     service = caption_service()
-    if not service.can_caption():
-        raise Problem("unavailable", "The network cannot caption at the moment: see the server's log.")
-    return {"status": "healthy", "device": service.captioner.device, "model": dict(service.captioner.info)}
+    if not service.is_ready():
+        reason = "it is about to stop" if service.draining else "its log has the reason"
+        raise Problem("unavailable", f"This server takes no photos at the moment: {reason}.")
+    return service
 
 
 def caption_upload() -> tuple[bytes, Options, Answer]:

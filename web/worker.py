@@ -1,12 +1,14 @@
 """gunicorn's thread worker, with manners: it starts and stops without fuss, and refuses garbage in our own words."""
 
 import json
+import select
 import signal
 import uuid
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
+from flask import Flask
 from gunicorn.errors import AppImportError
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
 from gunicorn.workers.gthread import ThreadWorker
@@ -35,6 +37,21 @@ class Worker(ThreadWorker):
             super().load_wsgi()
         except CaptionerError as error:
             raise AppImportError(f"Cannot start: {error}") from error
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """On SIGTERM, say that no more photos are welcome; gunicorn answers every request in flight."""
+        if isinstance(self.wsgi, Flask):
+            self.wsgi.extensions["captions"].draining = True
+        super().handle_exit(sig, frame)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """When stopping, take in who is at the door already, and shut it: left open, it would let them wait in vain."""
+        super().set_accept_enabled(enabled)
+        if not (enabled or self.alive):
+            for listener in (each for each in self.sockets if each.fileno() >= 0):
+                while select.select([listener], [], [], 0)[0]:
+                    self.accept(listener)
+                listener.close()
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer what is no HTTP as a problem; gunicorn would repeat it in a page and in its log."""
