@@ -39,11 +39,16 @@ class DecoderConfig:
 
 @dataclass(frozen=True)
 class DecodingConfig:
-    """How captions are searched: a sum of log-probabilities over length ** length_penalty."""
+    """How captions are searched: a sum of log-probabilities, less the fines for repetition, over length ** penalty.
+
+    A word that stands in the caption already is fined, unless it is one of the `common_words` most frequent ones.
+    """
 
     beam_width: int = 5
     length_penalty: float = 0.7
     max_words: int = 24
+    repetition_penalty: float = 0.0
+    common_words: int = 10
 
     def __post_init__(self) -> None:
         _require(
@@ -52,6 +57,10 @@ class DecodingConfig:
         )
         _require(0 <= self.length_penalty <= 2, f"length penalty must be 0 to 2, not {self.length_penalty}")
         _require(1 <= self.max_words <= 100, f"a caption may hold 1 to 100 words, not {self.max_words}")
+        _require(
+            0 <= self.repetition_penalty <= 100, f"repetition penalty must be 0 to 100, not {self.repetition_penalty}"
+        )
+        _require(self.common_words >= 0, f"common words are counted from 0, not {self.common_words}")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.config import DecodingConfig
-from model.tokenizer import END, PAD, START, UNKNOWN
+from model.tokenizer import END, PAD, RESERVED, START, UNKNOWN
 
 # (ids (B, K) last words, parents (B, K) the beam each of them continues) -> the words that may follow each beam, and
 # the log-probability of each, both (B, K, N): all words, or at least the `candidates` likeliest, in any order
@@ -20,13 +20,14 @@ class Hypothesis:
 
     ids: tuple[int, ...]
     log_probability: float
-    score: float  # what hypotheses are ranked by, see `length_normalized`
+    score: float  # what hypotheses are ranked by, see `score`
     word_log_probabilities: tuple[float, ...]  # of each id and of END (no END if cut); their sum is log_probability
 
 
 def candidates(beam_width: int) -> int:
     """How many of its likeliest words a beam must offer: twice the width, as many as one beam can win, and the
-    forbidden ones, those that no caption holds and the word before.
+    forbidden ones, those that no caption holds and the word before. Fined words are not made up for: what would
+    stand in for them is too unlikely to matter.
     """
     return 2 * beam_width + len(_NEVER) + 1
 
@@ -45,7 +46,8 @@ def beam_search(step: Step, photos: int, config: DecodingConfig) -> list[list[Hy
     done: list[list[Hypothesis]] = [[] for _ in range(photos)]
     for _ in range(config.max_words):
         following, log_probabilities = step(ids, parents)
-        scores = totals[:, :, None] + np.where(_forbidden(following, ids), -np.inf, log_probabilities)
+        gains = log_probabilities - config.repetition_penalty * _repeats(following, words, config)
+        scores = totals[:, :, None] + np.where(_forbidden(following, ids), -np.inf, gains)
         ranked, beams, tokens = _best(scores, following, 2 * width)
         ended = tokens == END
         for photo, rank in zip(*np.nonzero(ended[:, :width] & np.isfinite(ranked[:, :width])), strict=True):
@@ -65,9 +67,21 @@ def beam_search(step: Step, photos: int, config: DecodingConfig) -> list[list[Hy
     return [sorted(found, key=lambda hypothesis: -hypothesis.score) for found in done]
 
 
-def length_normalized(log_probability: float, words: int, penalty: float) -> float:
-    """Without it short captions win, since every word lowers the sum; END counts as a word."""
-    return log_probability / (words + 1) ** penalty
+def score(ids: Sequence[int], log_probability: float, config: DecodingConfig) -> float:
+    """What captions are ranked by. Without the length short ones win, since every word lowers the sum; END counts."""
+    fines = config.repetition_penalty * sum(_said_before(ids, config))
+    return (log_probability - fines) / (len(ids) + 1) ** config.length_penalty
+
+
+def _said_before(ids: Sequence[int], config: DecodingConfig) -> list[bool]:
+    """Of each word, whether the caption holds it before that place, common words aside."""
+    return [ids[place] >= RESERVED + config.common_words and ids[place] in ids[:place] for place in range(len(ids))]
+
+
+def _repeats(following: np.ndarray, words: np.ndarray, config: DecodingConfig) -> np.ndarray:
+    """The same of words that may follow: (B, K, N) after the words (B, K, T) of the beams."""
+    rare = following >= RESERVED + config.common_words
+    return rare & (following[:, :, :, None] == words[:, :, None, :]).any(axis=3)
 
 
 def _forbidden(following: np.ndarray, previous: np.ndarray) -> np.ndarray:
@@ -89,7 +103,9 @@ def _longer(prefixes: np.ndarray, parents: np.ndarray, last: np.ndarray) -> np.n
 
 
 def _hypothesis(ids: np.ndarray, sums: Sequence[float], config: DecodingConfig) -> Hypothesis:
-    """`sums` are the totals after each word, the whole caption's last."""
-    total, steps = float(sums[-1]), np.diff(sums, prepend=0.0)
-    score = length_normalized(total, len(ids), config.length_penalty)
-    return Hypothesis(tuple(map(int, ids)), total, score, tuple(map(float, steps)))
+    """`sums` are the totals after each word, fines included, the whole caption's last."""
+    words = tuple(map(int, ids))
+    steps = np.diff(sums, prepend=0.0)
+    steps[: len(words)] += config.repetition_penalty * np.array(_said_before(words, config))
+    total = float(steps.sum())
+    return Hypothesis(words, total, score(words, total, config), tuple(map(float, steps)))

@@ -194,3 +194,19 @@ def test_the_likeliest_words_of_each_beam_are_enough(width: int, seed: int) -> N
     config = DecodingConfig(width, 0.7, 6)
     few, every = (beam_search(partial(step, kept), 2, config) for kept in (candidates(width), 40))
     assert [[each.ids for each in best] for best in few] == [[each.ids for each in best] for best in every]
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_repeating_a_rare_word_costs_its_fine_and_a_common_one_nothing(width: int) -> None:
+    language = Bigrams(3)
+    free = beam_search(language.step, 3, DecodingConfig(width, 0.5, 8, repetition_penalty=50, common_words=3))
+    assert free == beam_search(language.step, 3, DecodingConfig(width, 0.5, 8, common_words=3))
+    fined = beam_search(language.step, 3, DecodingConfig(width, 0.5, 8, repetition_penalty=50, common_words=0))
+    assert any(len(set(h.ids)) < len(h.ids) for found in free for h in found)
+    for photo, found in enumerate(fined):
+        for hypothesis in found:
+            ended = len(hypothesis.word_log_probabilities) > len(hypothesis.ids)
+            truth = language.log_probability(photo, spell(hypothesis), ended)
+            assert hypothesis.log_probability == pytest.approx(truth)  # the fine ranks, it is no probability
+            fine = 50 * (len(hypothesis.ids) - len(set(hypothesis.ids)))
+            assert hypothesis.score == pytest.approx((truth - fine) / (len(hypothesis.ids) + 1) ** 0.5)

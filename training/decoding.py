@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ from model.config import DecodingConfig
 from model.decoder import Decoder
 from model.encoder import input_size
 from model.generation import Generator
-from model.search import Hypothesis, length_normalized
+from model.search import Hypothesis, score
 from model.tokenizer import Tokenizer
 from training.datasets import Photo
 from training.features import encode
@@ -18,7 +19,8 @@ from training.metrics import quick_cider
 from training.options import TrainingOptions
 
 _WIDTHS = (3, 5, 8, 12)  # the page shows three captions; beyond twelve nothing was gained
-_PENALTIES = (0.0, 0.3, 0.5, 0.7, 0.9, 1.1)
+_REPETITION = (0.0, 2.0)
+_LENGTH = (0.0, 0.3, 0.5, 0.7, 0.9, 1.1)
 _BATCH = 64
 
 
@@ -38,23 +40,31 @@ def choose_decoding(
     photos: Sequence[Photo],
     options: TrainingOptions,
 ) -> Chosen:
-    """Try every width with every penalty; each pair that was tried is printed.
+    """Try every width with every penalty; each that was tried is printed.
 
-    The penalty only ranks what a search has found, so one search a width serves all penalties.
+    The length penalty only ranks what a search has found, so one search serves all of them.
     """
     features = encode(encoder, [photo.path for photo in photos], input_size(encoder))
     references, generator = {p.name: p.captions for p in photos}, Generator(decoder)
     tried = []
-    for width in _WIDTHS:
-        found = search_in_batches(generator, features, DecodingConfig(width, 0.0, options.max_words))
-        for penalty in _PENALTIES:
-            decoding = DecodingConfig(width, penalty, options.max_words)
-            ranked = [_ranked(hypotheses, penalty) for hypotheses in found]
+    for width, repetition in product(_WIDTHS, _REPETITION):
+        base = DecodingConfig(width, 0.0, options.max_words, repetition)
+        found = search_in_batches(generator, features, base)
+        for length in _LENGTH:
+            decoding = replace(base, length_penalty=length)
+            ranked = [_ranked(hypotheses, decoding) for hypotheses in found]
             captions = {p.name: tokenizer.decode(r[0].ids) for p, r in zip(photos, ranked, strict=True)}
-            cider = quick_cider(references, captions)
-            print(f"dev CIDEr {100 * cider:.1f}  beam width {width}, length penalty {penalty}", flush=True)
-            tried.append(Chosen(decoding, cider, ranked))
+            tried.append(Chosen(decoding, quick_cider(references, captions), ranked))
+            print(_line(tried[-1]), flush=True)
     return max(tried, key=lambda chosen: chosen.cider)  # the narrowest, where several are equal
+
+
+def _line(chosen: Chosen) -> str:
+    decoding = chosen.decoding
+    return (
+        f"dev CIDEr {100 * chosen.cider:.1f}  beam width {decoding.beam_width}, length penalty "
+        f"{decoding.length_penalty}, repetition penalty {decoding.repetition_penalty}"
+    )
 
 
 def search_in_batches(generator: Generator, features: np.ndarray, decoding: DecodingConfig) -> list[list[Hypothesis]]:
@@ -63,6 +73,6 @@ def search_in_batches(generator: Generator, features: np.ndarray, decoding: Deco
     return [found for start in starts for found in generator.search(features[start : start + _BATCH], decoding)]
 
 
-def _ranked(found: list[Hypothesis], penalty: float) -> list[Hypothesis]:
-    rescored = [replace(h, score=length_normalized(h.log_probability, len(h.ids), penalty)) for h in found]
+def _ranked(found: list[Hypothesis], decoding: DecodingConfig) -> list[Hypothesis]:
+    rescored = [replace(h, score=score(h.ids, h.log_probability, decoding)) for h in found]
     return sorted(rescored, key=lambda hypothesis: -hypothesis.score)
