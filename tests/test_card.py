@@ -9,6 +9,14 @@ from model.errors import ArtifactError, SettingsError
 from training.card import card, fill_readme, main
 from training.results import record, replace_file, to_json
 
+FLUENCY = {
+    "distinct_words": 451,
+    "mean_words": 9.8,
+    "open_endings": 0.004,
+    "immediate_repeats": 0.0,
+    "repeated_pairs": 0.031,
+    "not_in_training": 0.62,
+}
 ENTRY = {
     "BLEU-1": 0.634,
     "CIDEr": 0.5432,
@@ -16,14 +24,7 @@ ENTRY = {
     "beam_width": 5,
     "length_penalty": 0.7,
     "protocol": "pycocoevalcap, PTB tokenizer",
-    "fluency": {
-        "distinct_words": 451,
-        "mean_words": 9.8,
-        "open_endings": 0.004,
-        "immediate_repeats": 0.0,
-        "repeated_pairs": 0.031,
-        "not_in_training": 0.62,
-    },
+    "fluency": FLUENCY,
 }
 BIT_GOES_DOWN = "48ec6ec3a87df750f1289b1c823f65399b3cca4aa4ad7d0abecefa8d8975c221"
 
@@ -82,6 +83,19 @@ def test_the_scores_of_the_card_are_those_of_the_metrics(tmp_path: Path) -> None
     assert "| **this model**, test | 63.4 | – | – | – | – | – | 54.3 |" in text
     assert "test: 1,000 photos, beam 5, length penalty 0.7, pycocoevalcap, PTB tokenizer" in text
     assert "| end in an article or preposition | 0.4 % |" in text
+
+
+def test_people_and_confidence_are_told_where_they_were_measured(tmp_path: Path) -> None:
+    decile = {"photos": 100, "expected": 0.31, "achieved": 0.29, "CIDEr": 0.46}
+    confidence = {"rank_correlation": 0.53, "rank_correlation_of_log_probability": 0.48, "deciles": [decile] * 10}
+    people = {"CIDEr": 0.832, "fluency": {**FLUENCY, "distinct_words": 1557}}
+    text = card(config({}), {"dev": {**ENTRY, "people": people, "confidence": confidence}, "test": ENTRY})
+    assert "| captions | dev | people, dev | test |" in text
+    assert "| different words used | 451 | 1557 | 451 |" in text
+    assert "people, each against the others: CIDEr 83.2" in text
+    assert "| lowest tenth | 31 % | 29 % | 46.0 |" in text
+    assert "CIDEr 0.530 (of the mean log-probability: 0.480)" in text
+    assert "## Confidence" not in card(config({}), {"test": ENTRY})
 
 
 def test_the_readme_changes_between_its_markers_only(tmp_path: Path) -> None:

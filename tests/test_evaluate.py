@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ class Said:
 
     text: str
     log_probability: float = -1.5
+    confidence: float | None = None
 
 
 PHOTOS = [
@@ -66,7 +67,33 @@ def test_captions_that_people_wrote_score_bleu_one() -> None:
     assert outcome.scores["BLEU-4"] == pytest.approx(1)
     assert outcome.entry["photos"] == len(PHOTOS)
     assert outcome.entry["fluency"]["not_in_training"] == pytest.approx(1 - 1 / len(PHOTOS))
-    assert outcome.predictions["red.jpg"] == {"caption": "a red dog runs", "log_probability": -1.5}
+    said = outcome.predictions["red.jpg"]
+    assert (said["caption"], said["log_probability"]) == ("a red dog runs", -1.5)
+    ciders = [prediction["CIDEr"] for prediction in outcome.predictions.values()]
+    assert sum(ciders) / len(ciders) == pytest.approx(outcome.scores["CIDEr"], abs=1e-4)
+
+
+def test_people_stand_beside_the_captions_where_several_described_a_photo() -> None:
+    outcome = evaluate(name_the_colour, PHOTOS)
+    assert outcome.people is not None
+    assert outcome.entry["people"]["CIDEr"] == pytest.approx(outcome.people.mean_cider, abs=1e-6)
+    assert outcome.entry["people"]["fluency"]["mean_words"] == 4.5
+    alone = [replace(photo, captions=photo.captions[:1]) for photo in PHOTOS]
+    assert "people" not in evaluate(name_the_colour, alone).entry
+
+
+def test_confidence_is_measured_where_captions_have_one() -> None:
+    def predict(paths: Sequence[Path]) -> list[Said]:
+        return [
+            replace(said, confidence=WORDS.index(path.stem) / 8)
+            for said, path in zip(name_the_colour(paths), paths, strict=True)
+        ]
+
+    outcome = evaluate(predict, PHOTOS)
+    table = outcome.entry["confidence"]
+    assert [row["expected"] for row in table["deciles"]] == [number / 8 for number in range(8)]
+    assert outcome.predictions["green.jpg"]["confidence"] == 1 / 8
+    assert "confidence" not in evaluate(name_the_colour, PHOTOS).entry
 
 
 def test_recording_a_split_keeps_the_entries_of_the_others(tmp_path: Path) -> None:

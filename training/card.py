@@ -18,9 +18,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from model.errors import ArtifactError, CaptionerError, SettingsError
 from training.results import METRICS_FILE, read_config, read_metrics, replace_file
-from training.tables import PUBLISHED, describe, fluency_table, markdown_table
+from training.tables import PUBLISHED, describe, fluency_table, markdown_table, reliability_table
 
 BEGIN, END = "<!-- scores:begin -->", "<!-- scores:end -->"
+
+
+CONFIDENCE = """\
+`confidence` is the share of captions written by people that this caption probably surpasses, when both are judged by
+how well they agree with what others wrote of the photo: 0.5 is as good as a typical person's. It speaks of photos like
+those of the training, and a low one is a reason to look twice."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,15 @@ def card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     training = config.get("training") or {}
     source = _source(config.get("encoder") or {})
     scores = f"## Scores\n\n{scores_section(metrics)}\n"
-    parts = [_head(config), scores, _making(training, source), _USE, _licences(source), _rebuild(training)]
+    parts = [
+        _head(config),
+        scores,
+        *_confidence(metrics),
+        _making(training, source),
+        _USE,
+        _licences(source),
+        _rebuild(training),
+    ]
     return "\n".join(parts)
 
 
@@ -116,6 +130,27 @@ def scores_section(metrics: Mapping[str, Any]) -> str:
     about = "Fractions ×100. The rows below ours are published figures for Flickr8k's official test split."
     parts = [about, markdown_table({**own, **PUBLISHED}, "model"), notes, fluency_table(metrics)]
     return "\n\n".join(part for part in parts if part)
+
+
+def _confidence(metrics: Mapping[str, Any]) -> list[str]:
+    """What the number beside a caption means, and whether it keeps its word."""
+    entries = {split: entry["confidence"] for split, entry in metrics.items() if entry.get("confidence")}
+    if not entries:
+        return []
+    return [
+        f"""\
+## Confidence
+
+{CONFIDENCE}
+
+A person's caption is compared with the others of its photo, ours with all of them. The model behind it is small and
+can be read in `config.json`: a logistic one over six signals of the search, fitted on dev
+(`model/confidence.py` names them). Photos by their confidence, a tenth of them a line; expected is the mean
+confidence, achieved is the share of people's captions that the captions surpassed:
+
+{reliability_table(entries)}
+"""
+    ]
 
 
 def _making(training: Mapping[str, Any], source: Source) -> str:

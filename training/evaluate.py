@@ -3,15 +3,16 @@
     python training/evaluate.py --artifacts artifacts --dataset DIR --split test
 
 writes `predictions-test.json`, the split's entry in `metrics.json` and the model card into the artifact, and
-prints the scores beside published ones. With `--check` it writes nothing and says whether the recorded scores
-come out. Choose between models on `dev`; `test` is for a release.
+prints the scores beside published ones; `--report report.html` writes a page to look at as well. With `--check`
+nothing is recorded, and it says whether the recorded scores come out. Choose between models on `dev`; `test` is
+for a release.
 """
 
 import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,12 +25,13 @@ from training.results import METRICS, TOLERANCE, differences, read_config, read_
 if TYPE_CHECKING:
     from model.captioner import CaptionGenerator
     from training.datasets import Dataset, Photo
+    from training.people import People
 
 SPLITS = ("train", "dev", "test")
 
 
 class Scored(Protocol):
-    """A caption and its log-probability, as `model.captioner.Caption` has them."""
+    """A caption and how sure of it the model is, as `model.captioner.Caption` has them."""
 
     @property
     def text(self) -> str:
@@ -39,16 +41,21 @@ class Scored(Protocol):
     def log_probability(self) -> float:
         """Natural logarithm, summed over the words."""
 
+    @property
+    def confidence(self) -> float | None:
+        """The share of people's captions that it probably surpasses; None where none was fitted."""
+
 
 Predict = Callable[[list[Path]], Sequence[Scored]]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one split gave: its entry for `metrics.json`, and its predictions by photo name."""
+    """What one split gave: its entry for `metrics.json`, its predictions by photo name, and what people reach."""
 
     entry: dict[str, Any]
     predictions: dict[str, dict[str, Any]]
+    people: "People | None" = None
 
     @property
     def scores(self) -> dict[str, float]:
@@ -76,27 +83,67 @@ def caption_photos(predict: Predict, photos: Sequence["Photo"], batch_size: int)
 
 
 def evaluate(
-    predict: Predict, photos: Sequence["Photo"], training_captions: Iterable[str] = (), batch_size: int = 32
+    predict: Predict,
+    photos: Sequence["Photo"],
+    training_captions: Iterable[str] = (),
+    batch_size: int = 32,
+    max_words: int | None = None,
 ) -> Outcome:
-    """Caption `photos` and score the plain strings against all of their references."""
+    """Caption `photos` and score the plain strings against all of their references.
+
+    A caption of `max_words` words was cut, so that the end of it is not among its log-probabilities.
+    """
     from training.fluency import fluency
     from training.metrics import score
+    from training.people import measure_people
 
-    captions = caption_photos(predict, photos, batch_size)
+    captions, seen = caption_photos(predict, photos, batch_size), list(training_captions)
     texts = {name: caption.text for name, caption in captions.items()}
-    scores = score({photo.name: list(photo.captions) for photo in photos}, texts)
+    references = {photo.name: list(photo.captions) for photo in photos}
+    scores, people = score(references, texts), measure_people(references, seen)
     values = {name: round(value, 6) for name, value in scores.values.items()}
-    reads = fluency(texts.values(), training_captions)
-    entry = {**values, "photos": len(photos), "protocol": scores.protocol, "fluency": reads}
-    return Outcome(entry, {name: _prediction(caption) for name, caption in captions.items()})
+    reads = fluency(texts.values(), seen)
+    entry: dict[str, Any] = {**values, "photos": len(photos), "protocol": scores.protocol, "fluency": reads}
+    if people:
+        entry["people"] = {"CIDEr": round(people.mean_cider, 6), "fluency": people.fluency}
+        entry |= _reliability(captions, scores.ciders, people, max_words)
+    predictions = {name: _prediction(caption, scores.ciders[name]) for name, caption in captions.items()}
+    return Outcome(entry, predictions, people)
 
 
-def _prediction(caption: Scored) -> dict[str, Any]:
-    return {"caption": caption.text, "log_probability": round(float(caption.log_probability), 4)}
+def _reliability(
+    captions: Mapping[str, Scored], ciders: Mapping[str, float], people: "People", max_words: int | None
+) -> dict[str, Any]:
+    from training.confidence import reliability
+
+    rated = {name: caption.confidence for name, caption in captions.items() if caption.confidence is not None}
+    if not rated:
+        return {}
+    certainties = [_certainty(captions[name], max_words) for name in rated]
+    return {"confidence": reliability(list(rated.values()), certainties, [ciders[name] for name in rated], people)}
+
+
+def _certainty(caption: Scored, max_words: int | None) -> float:
+    """Mean log-probability of the words, the end of the caption among them."""
+    from model.tokenizer import Tokenizer
+
+    words = len(Tokenizer.split(caption.text))
+    return caption.log_probability / (words if words == max_words else words + 1)
+
+
+def _prediction(caption: Scored, cider: float) -> dict[str, Any]:
+    rated = {} if caption.confidence is None else {"confidence": round(caption.confidence, 4)}
+    spoken = {"caption": caption.text, "log_probability": round(float(caption.log_probability), 4)}
+    return {**spoken, **rated, "CIDEr": round(cider, 4)}
 
 
 def evaluate_split(
-    captioner: "CaptionGenerator", dataset: "Dataset", split: str, beam_width: int, batch_size: int
+    captioner: "CaptionGenerator",
+    dataset: "Dataset",
+    split: str,
+    beam_width: int,
+    batch_size: int,
+    max_words: int | None = None,
 ) -> Outcome:
     """Evaluate the captioner on one split of a dataset. Raises DatasetError if the split holds no photos."""
 
@@ -104,9 +151,9 @@ def evaluate_split(
         return [result.captions[0] for result in captioner.generate(paths, 1, beam_width)]
 
     train = [caption for photo in dataset.splits.get("train", []) for caption in photo.captions]
-    outcome = evaluate(predict, _photos(dataset, split), train, batch_size)
+    outcome = evaluate(predict, _photos(dataset, split), train, batch_size, max_words)
     search = {"beam_width": beam_width, "length_penalty": captioner.info["length_penalty"]}
-    return Outcome({**outcome.entry, **search}, outcome.predictions)
+    return replace(outcome, entry={**outcome.entry, **search})
 
 
 def _photos(dataset: "Dataset", split: str) -> list["Photo"]:
@@ -155,6 +202,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="TOLERANCE",
         help=f"compare with the recorded scores instead of writing (default tolerance: {TOLERANCE})",
     )
+    add("--report", type=Path, metavar="FILE.html", help="also write one page to look at, whole in itself")
+    add("--runs", type=Path, metavar="DIR", help="the training's --work folder, for its curves in the report")
     options = parser.parse_args(arguments)
     options.split = list(dict.fromkeys(options.split or ["dev"]))
     return options
@@ -184,13 +233,19 @@ def run(options: argparse.Namespace) -> int:
         from model.captioner import CaptionGenerator
 
     captioner = CaptionGenerator.load(options.artifacts)
+    max_words = (read_config(options.artifacts).get("decoding") or {}).get("max_words")
     outcomes = {}
     for split in options.split:
         width = options.beam_width or recorded.get(split, {}).get("beam_width") or captioner.beam_width
-        outcomes[split] = evaluate_split(captioner, dataset, split, width, options.batch_size)
+        outcomes[split] = evaluate_split(captioner, dataset, split, width, options.batch_size, max_words)
         if options.check is None:
             _record(options, split, outcomes[split])
     report(outcomes)
+    if options.report:
+        from training.report import write_report
+
+        write_report(options.report, captioner, dataset, outcomes, read_config(options.artifacts), options.runs)
+        print(f"wrote {options.report}")
     return _compare(recorded, outcomes, options.check) if options.check is not None else 0
 
 

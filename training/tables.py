@@ -1,6 +1,7 @@
 """Tables of scores for the terminal, the model card and the README; figures ×100, as papers print them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from training.results import METRICS
@@ -31,46 +32,70 @@ def plain_table(rows: Mapping[str, Mapping[str, Any]]) -> str:
     width = max(len(name) for name in rows)
     lines = [" " * width + "".join(f"{metric:>9}" for metric in METRICS)]
     for name, row in rows.items():
-        lines.append(f"{name:<{width}}" + "".join(f"{cell:>9}" for cell in _cells(row)))
+        lines.append(f"{name:<{width}}" + "".join(f"{cell:>9}" for cell in score_cells(row)))
     return "\n".join(lines)
 
 
 def markdown_table(rows: Mapping[str, Mapping[str, Any]], first: str = "") -> str:
     """The same rows in Markdown; `first` heads the column of names."""
-    return markdown([first, *METRICS], [[name, *_cells(row)] for name, row in rows.items()])
+    return markdown([first, *METRICS], [[name, *score_cells(row)] for name, row in rows.items()])
 
 
 def fluency_table(metrics: Mapping[str, Any]) -> str:
-    """How the captions of every split read, in Markdown; empty where no split says."""
-    entries = {split: entry["fluency"] for split, entry in metrics.items() if entry.get("fluency")}
-    columns = entries.values()
-    lines = [[text, *(_fluency_cell(key, entry[key]) for entry in columns)] for key, text in FLUENCY.items()]
-    return markdown(["captions", *entries], lines) if entries else ""
+    """How the captions of every split read beside people's own, in Markdown; empty where no split says."""
+    header, lines = fluency_rows(metrics)
+    return markdown(header, lines) if lines else ""
+
+
+def fluency_rows(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """The header and the lines of that table; people's figures stand beside those of the split they wrote."""
+    columns: dict[str, Mapping[str, float]] = {}
+    for split, entry in metrics.items():
+        if entry.get("fluency"):
+            columns[split] = entry["fluency"]
+        if reads := (entry.get("people") or {}).get("fluency"):
+            columns[f"people, {split}"] = reads
+    lines = [[text, *(_fluency_cell(key, reads[key]) for reads in columns.values())] for key, text in FLUENCY.items()]
+    return ["captions", *columns], lines if columns else []
 
 
 def reliability_table(entries: Mapping[str, Mapping[str, Any]]) -> str:
-    """Expected beside achieved quality by decile of the confidence, in Markdown, for each split that has one."""
+    """Expected beside achieved quality by decile of the confidence, in Markdown, for each split that has one.
+
+    `entries` are what `training.confidence.reliability` gives, by split.
+    """
     if not entries:
         return ""
+    notes = "\n".join(f"- {split}: {rank_note(entry)}" for split, entry in entries.items())
+    return f"{markdown(*reliability_rows(entries))}\n\n{notes}"
+
+
+def rank_note(entry: Mapping[str, Any]) -> str:
+    """How well a confidence orders photos, beside the plain signal that it has to beat."""
+    return (
+        f"rank correlation with the photo's CIDEr {entry['rank_correlation']:.3f}"
+        f" (of the mean log-probability: {entry['rank_correlation_of_log_probability']:.3f})"
+    )
+
+
+def reliability_rows(entries: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """The header and the lines of that table."""
     header = ["confidence", *(f"{split}, {part}" for split in entries for part in ("expected", "achieved", "CIDEr"))]
     deciles = [[_decile_cells(row) for row in entry["deciles"]] for entry in entries.values()]
     lines = [
         [_TENTHS.get(number, str(number)), *(cell for cells in row for cell in cells)]
-        for number, row in enumerate(zip(*deciles, strict=False), start=1)
+        for number, row in enumerate(zip_longest(*deciles, fillvalue=["–"] * 3), start=1)
     ]
-    notes = [
-        f"- {split}: rank correlation with the photo's CIDEr {entry['rank_correlation']:.3f}"
-        f" (of the mean log-probability: {entry['rank_correlation_of_log_probability']:.3f})"
-        for split, entry in entries.items()
-    ]
-    return "\n\n".join([markdown(header, lines), "\n".join(notes)])
+    return header, lines
 
 
 def describe(split: str, entry: Mapping[str, Any]) -> str:
-    """What a row of scores stands for: split, photos, search, protocol."""
+    """What a row of scores stands for: split, photos, search, protocol, and what people reach there."""
+    cider = (entry.get("people") or {}).get("CIDEr")
+    people = "" if cider is None else f"; people, each against the others: CIDEr {100 * cider:.1f}"
     return (
         f"{split}: {entry['photos']:,} photos, beam {entry['beam_width']},"
-        f" length penalty {entry.get('length_penalty', 'unknown')}, {entry['protocol']}"
+        f" length penalty {entry.get('length_penalty', 'unknown')}, {entry['protocol']}{people}"
     )
 
 
@@ -80,7 +105,8 @@ def markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in [header, rule, *lines])
 
 
-def _cells(row: Mapping[str, Any]) -> list[str]:
+def score_cells(row: Mapping[str, Any]) -> list[str]:
+    """A row of scores in the order of `METRICS`, a dash for what was not measured."""
     values = (row.get(metric) for metric in METRICS)
     return ["–" if value is None else f"{100 * value:.1f}" for value in values]
 
