@@ -16,12 +16,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from model.errors import ArtifactError, CaptionerError, SettingsError
-from training.results import METRICS_FILE, read_config, read_metrics, replace_file
+from model.errors import ArtifactError, CaptionerError
+from training.results import METRICS_FILE, read_config, read_metrics, replace_between_markers, replace_file
 from training.tables import PUBLISHED, describe, fluency_table, markdown_table, reliability_table
-
-BEGIN, END = "<!-- scores:begin -->", "<!-- scores:end -->"
-
 
 CONFIDENCE = """\
 `confidence` is the share of captions written by people that this caption probably surpasses, when both are judged by
@@ -251,15 +248,7 @@ def fill_readme(readme: Path, artifacts: Path) -> None:
     metrics = read_metrics(artifacts)
     if not metrics:
         raise ArtifactError(f"{artifacts / METRICS_FILE} must hold scores; there are none: run training/evaluate.py")
-    try:
-        text = readme.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"--readme must be a text file: {error}") from error
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise SettingsError(f"{readme} must hold the lines {BEGIN} and {END}, in that order: put them in")
-    replace_file(readme, f"{before}{BEGIN}\n{scores_section(metrics)}\n{END}{after}")
+    replace_between_markers(readme, "scores", scores_section(metrics))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -143,16 +143,22 @@ def evaluate_split(
     split: str,
     beam_width: int,
     batch_size: int,
-    max_words: int | None = None,
+    decoding: Mapping[str, Any] | None = None,
 ) -> Outcome:
-    """Evaluate the captioner on one split of a dataset. Raises DatasetError if the split holds no photos."""
+    """Evaluate the captioner on one split of a dataset. Raises DatasetError if the split holds no photos.
+
+    `decoding` is that section of the artifact's `config.json`: how captions were searched is part of the entry.
+    """
+    decoding = decoding or {}
 
     def predict(paths: list[Path]) -> list[Scored]:
         return [result.captions[0] for result in captioner.generate(paths, 1, beam_width)]
 
     train = [caption for photo in dataset.splits.get("train", []) for caption in photo.captions]
-    outcome = evaluate(predict, _photos(dataset, split), train, batch_size, max_words)
+    outcome = evaluate(predict, _photos(dataset, split), train, batch_size, decoding.get("max_words"))
     search = {"beam_width": beam_width, "length_penalty": captioner.info["length_penalty"]}
+    if decoding.get("repetition_penalty"):
+        search["repetition_penalty"] = decoding["repetition_penalty"]
     return replace(outcome, entry={**outcome.entry, **search})
 
 
@@ -233,11 +239,11 @@ def run(options: argparse.Namespace) -> int:
         from model.captioner import CaptionGenerator
 
     captioner = CaptionGenerator.load(options.artifacts)
-    max_words = (read_config(options.artifacts).get("decoding") or {}).get("max_words")
+    decoding = read_config(options.artifacts).get("decoding")
     outcomes = {}
     for split in options.split:
         width = options.beam_width or recorded.get(split, {}).get("beam_width") or captioner.beam_width
-        outcomes[split] = evaluate_split(captioner, dataset, split, width, options.batch_size, max_words)
+        outcomes[split] = evaluate_split(captioner, dataset, split, width, options.batch_size, decoding)
         if options.check is None:
             _record(options, split, outcomes[split])
     report(outcomes)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from model.errors import ArtifactError
+from model.errors import ArtifactError, SettingsError
 
 METRICS_FILE = "metrics.json"
 METRICS = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr")
@@ -71,6 +71,23 @@ def _close(recorded: float | None, measured: float | None, tolerance: float) -> 
 
 def _shown(value: float | None) -> str:
     return "nothing" if value is None else f"{value:.4f}"
+
+
+def replace_between_markers(readme: Path, name: str, contents: str) -> None:
+    """Put `contents` between the lines `<!-- NAME:begin -->` and `<!-- NAME:end -->` of a README; the rest stays.
+
+    Raises SettingsError if the README lacks the markers.
+    """
+    first, last = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    try:
+        text = readme.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"--readme must be a text file: {error}") from error
+    before, begin, rest = text.partition(first)
+    _, end, after = rest.partition(last)
+    if not (begin and end):
+        raise SettingsError(f"{readme} must hold the lines {first} and {last}, in that order: put them in")
+    replace_file(readme, f"{before}{first}\n{contents}\n{last}{after}")
 
 
 def to_json(value: Mapping[str, Any]) -> str:

@@ -92,10 +92,11 @@ def reliability_rows(entries: Mapping[str, Mapping[str, Any]]) -> tuple[list[str
 def describe(split: str, entry: Mapping[str, Any]) -> str:
     """What a row of scores stands for: split, photos, search, protocol, and what people reach there."""
     cider = (entry.get("people") or {}).get("CIDEr")
+    fine = f", repetition penalty {entry['repetition_penalty']}" if entry.get("repetition_penalty") else ""
     people = "" if cider is None else f"; people, each against the others: CIDEr {100 * cider:.1f}"
     return (
         f"{split}: {entry['photos']:,} photos, beam {entry['beam_width']},"
-        f" length penalty {entry.get('length_penalty', 'unknown')}, {entry['protocol']}{people}"
+        f" length penalty {entry.get('length_penalty', 'unknown')}{fine}, {entry['protocol']}{people}"
     )
 
 
