@@ -1,19 +1,24 @@
-"""`python -m model photo.jpg …`: a caption a line."""
+"""`python -m model photo.jpg …`: a caption a line; `python -m model FOLDER --output captions.csv`: a folder's."""
 
 import argparse
-import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tqdm import tqdm
+
+from model.bulk import caption_photos, find_photos
 from model.checksums import verify
 from model.config import MAX_BEAM_WIDTH
-from model.errors import CaptionerError, ImageError
+from model.errors import CaptionerError, ImageError, SettingsError
 from model.quiet import quiet_import
+from model.rows import FORMATS, RowWriter, format_for, open_rows
 
 if TYPE_CHECKING:
-    from model.captioner import Caption
+    from model.bulk import Outcome
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,41 +26,70 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # captions alone belong on the terminal
     try:
-        verify(options.artifacts)  # before the seconds that the import takes
-        with quiet_import():
-            from model.captioner import CaptionGenerator
-        captioner = CaptionGenerator.load(options.artifacts)
+        photos = find_photos(options.photos, options.recursive)
+        with _open(options) as (writer, done):
+            return _caption_all(options, [photo for photo in photos if str(photo) not in done], writer)
     except CaptionerError as exc:
         print(f"python -m model: {exc}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("python -m model: stopped; what is written stays, and --resume goes on from there", file=sys.stderr)
+        return 130
+
+
+def _caption_all(options: argparse.Namespace, photos: list[Path], writer: RowWriter) -> int:
+    failed = 0
+    with tqdm(total=len(photos), unit="photo", disable=options.output is None) as bar:
+        for photo, outcome in _outcomes(options, photos):
+            if isinstance(outcome, ImageError):
+                bar.write(f"{photo}: {outcome}", file=sys.stderr)
+                failed += 1
+            else:
+                writer.write(photo, outcome)
+            bar.update()
+    if options.output is not None:
+        print(f"{len(photos) - failed} captioned, {failed} failed: {options.output}", file=sys.stderr)
+    return int(failed > 0)
+
+
+def _outcomes(options: argparse.Namespace, photos: list[Path]) -> "Iterator[Outcome]":
+    if not photos:
+        return iter(())
+    verify(options.artifacts)  # before the seconds that the import takes
+    with quiet_import():
+        from model.captioner import CaptionGenerator
+    captioner = CaptionGenerator.load(options.artifacts)
     width = max(options.beam_width or captioner.beam_width, options.num_captions)
-    failed = False
-    for photo in options.photos:
-        try:
-            captions = captioner.caption(photo, options.num_captions, width)
-        except ImageError as exc:
-            print(f"{photo}: {exc}", file=sys.stderr)
-            failed = True
-            continue
-        if options.json:
-            print(json.dumps(_answer(photo, captions), ensure_ascii=False))
-        else:
-            for caption in captions:
-                print(caption.text)
-    return int(failed)
+    return caption_photos(captioner, photos, options.num_captions, width)
 
 
-def _answer(photo: Path, captions: "tuple[Caption, ...]") -> dict[str, Any]:
-    rows = [
-        {"caption": one.text, "confidence": one.confidence, "log_probability": one.log_probability} for one in captions
-    ]
-    return {"file": str(photo), "caption": rows[0]["caption"], "confidence": rows[0]["confidence"], "captions": rows}
+@contextmanager
+def _open(options: argparse.Namespace) -> Iterator[tuple[RowWriter, set[str]]]:
+    kind = options.format or format_for(options.output)
+    if options.output is None:
+        if options.resume:
+            raise SettingsError("--resume goes on with a file: name it with --output FILE")
+        yield RowWriter(sys.stdout, kind), set()
+        return
+    file, done, empty = open_rows(options.output, kind, options.resume)
+    with file:
+        yield RowWriter(file, kind, header=empty), done
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m model", description="Caption photos, a line each.")
-    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="JPEG, PNG, WebP, GIF or BMP")
-    parser.add_argument("--json", action="store_true", help="a JSON object a line, with confidences")
+    parser.add_argument(
+        "photos", nargs="+", type=Path, metavar="PHOTO", help="JPEG, PNG, WebP, GIF or BMP, or a folder of them"
+    )
+    parser.add_argument("--recursive", action="store_true", help="folders within folders too")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write there, with a progress bar on the terminal")
+    parser.add_argument("--resume", action="store_true", help="go on with FILE: skip the photos it holds already")
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="text (captions alone), csv (a line a caption), jsonl (a JSON object a photo); else FILE's ending decides",
+    )
+    parser.add_argument("--json", action="store_const", const="jsonl", dest="format", help="the same as --format jsonl")
     parser.add_argument(
         "--beam-width", type=_width, help=f"1 (greedy) to {MAX_BEAM_WIDTH}; the artifact's own unless given"
     )

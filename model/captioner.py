@@ -1,6 +1,6 @@
 """The public API: photos in, sentences out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -103,28 +103,39 @@ class CaptionGenerator:
         """The best captions of a photo with their confidences, best first. Raises ImageError."""
         return self.generate([photo], num_captions, beam_width)[0].captions
 
+    def read(self, photo: Source) -> np.ndarray:
+        """The pixels that the network sees of a photo: uint8 (height, width, 3), which the other methods take too.
+
+        Unlike those it may be called from several threads at once. Raises ImageError.
+        """
+        return load_pixels(photo, self._size)
+
     def generate(
         self,
         photos: Sequence[Source],
         num_captions: int = 1,
         beam_width: int | None = None,
         attention: bool = False,
+        check: Callable[[], None] | None = None,
     ) -> list[Result]:
         """One batch: the best captions of each photo, and the time each part took.
 
         At most `beam_width` captions come back for a photo; width 1 is greedy search. With `attention` the best
-        caption of each photo tells where the network looked. Raises ImageError for a photo that cannot be read,
-        SettingsError for an impossible beam width, NoAttention where the artifact's decoder has none.
+        caption of each photo tells where the network looked. `check` is called between the parts and before each
+        word; what it raises ends the work. Raises ImageError for a photo that cannot be read, SettingsError for an
+        impossible beam width, NoAttention where the artifact's decoder has none.
         """
         if not photos:
             return []
         decoding = self._decoding if beam_width is None else replace(self._decoding, beam_width=beam_width)
         started = perf_counter()
-        pixels = np.stack([load_pixels(photo, self._size) for photo in photos])
+        pixels = np.stack([self.read(photo) for photo in photos])
         decoded = perf_counter()
+        if check is not None:
+            check()
         features = self._encode(pixels)
         encoded = perf_counter()
-        found = self._generator.search(features, decoding)
+        found = self._generator.search(features, decoding, check)
         searched = perf_counter()
         times = {"decode": decoded - started, "encode": encoded - decoded, "search": searched - encoded}
         looks: Sequence[Attention | None] = [None] * len(photos)

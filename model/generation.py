@@ -1,6 +1,6 @@
 """From features to word ids: the decoder, stepped by the search, with its state kept between the words."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from keras import ops
@@ -26,14 +26,21 @@ class Generator:
         self._steps: dict[int, Compiled] = {}
         self._look = compiled(decoder, lambda *inputs: _flat_look(decoder, *inputs), precision)
 
-    def search(self, features: np.ndarray, decoding: DecodingConfig) -> list[list[Hypothesis]]:
-        """(B, h, w, C) -> the best hypotheses of each photo, best first."""
+    def search(
+        self, features: np.ndarray, decoding: DecodingConfig, check: Callable[[], None] | None = None
+    ) -> list[list[Hypothesis]]:
+        """(B, h, w, C) -> the best hypotheses of each photo, best first.
+
+        `check` is called before each word; what it raises ends the search.
+        """
         photos, compiled_step = len(features), self._step(decoding.beam_width)
         memory = self._remember([features])  # what depends on the photo alone, once
         states: Arrays = [np.zeros((photos, decoding.beam_width, self._units), np.float32)] * (2 * self._layers)
 
         def step(ids: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             nonlocal states
+            if check is not None:
+                check()
             carried = [np.take_along_axis(state, parents[:, :, None], 1) for state in states]
             words, log_probabilities, *states = compiled_step([ids.astype(np.int32), *carried, *memory])
             return words, log_probabilities
