@@ -3,6 +3,8 @@
 import json
 import random
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -161,3 +163,10 @@ def test_too_few_photos_leave_the_artifact_as_it_is_and_exit_two(
     assert main(["--artifacts", str(tiny_artifact), "--dataset", str(colour_dataset)]) == 2
     assert "50 photos or more" in capsys.readouterr().err.splitlines()[-1]
     assert (tiny_artifact / "config.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("command", ["confidence", "ablation"])
+def test_the_commands_run_from_anywhere(command: str, tmp_path: Path) -> None:
+    script = Path(__file__).resolve().parents[1] / "training" / f"{command}.py"
+    shown = subprocess.run([sys.executable, script, "--help"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "--dataset" in shown.stdout

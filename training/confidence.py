@@ -40,6 +40,7 @@ MIN_PHOTOS = 50
 _PENALTY = 3.0  # on squared weights; the bias is free, so that the mean rating is the mean quality
 _STEPS = 20
 _FOLDS = 10
+_BATCH = 32  # photos
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,7 @@ def refit(artifacts: Path, dataset: Path) -> None:
 
     photos = load_as_trained(artifacts, dataset).splits["dev"]
     with quiet_import():
+        from model import runtime  # noqa: F401  before anything that imports Keras: it chooses what Keras runs on
         from model.bundle import load_bundle
 
     bundle = load_bundle(artifacts)
@@ -196,10 +198,23 @@ def refit(artifacts: Path, dataset: Path) -> None:
 
 def search_photos(bundle: "Bundle", paths: Sequence[Path]) -> list[list["Hypothesis"]]:
     """The hypotheses of each photo, as captioning finds them."""
+    from tqdm import tqdm
+
     from model.encoder import input_size
     from model.generation import Generator
-    from training.decoding import search_in_batches
-    from training.features import encode
+    from model.runtime import compiled_network
+    from training.features import read_pixels
 
-    features = encode(bundle.encoder, list(paths), input_size(bundle.encoder))
-    return search_in_batches(Generator(bundle.decoder), features, bundle.config.decoding)
+    size, decoding = input_size(bundle.encoder), bundle.config.decoding
+    encode, generator = compiled_network(bundle.encoder), Generator(bundle.decoder)
+    found = []
+    with tqdm(total=len(paths), unit="photo", desc="captions") as bar:
+        for first in range(0, len(paths), _BATCH):
+            batch = paths[first : first + _BATCH]
+            found += generator.search(encode(read_pixels(batch, size)), decoding)
+            bar.update(len(batch))
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
