@@ -36,7 +36,7 @@ def create_app(settings: Settings | None = None, captioner: Captioner | None = N
     app = Flask(__name__)
     app.json = CaptionFirst(app)
     app.config["SETTINGS"] = settings
-    app.extensions["captions"] = CaptionService(captioner or load_captioner(settings.artifacts))
+    app.extensions["captions"] = CaptionService(captioner or load_captioner(settings.artifacts), settings.max_waiting)
     register_limits(app, settings.max_upload_bytes)
     register_tracing(app)
     register_problems(app)

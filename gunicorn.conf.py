@@ -35,9 +35,10 @@ def on_starting(server: Arbiter) -> None:
 
 bind = settings.address
 workers = settings.workers
-threads = 8  # one captions, the others take uploads and answer health checks
+threads = settings.max_waiting + 9  # one captions, some wait for it, eight take uploads and answer health checks
 worker_class = Worker
 timeout = 120  # seconds a worker may take to load, on a slow machine
+graceful_timeout = settings.deadline_seconds + 10  # to answer what it has when it is told to stop
 # Heartbeats need no disk, which may be read-only; gunicorn makes an unlinked file of its own there.
 memory = Path("/dev/shm")  # noqa: S108
 worker_tmp_dir = str(memory) if memory.is_dir() else None

@@ -18,7 +18,7 @@ CONFIDENCE = Confidence((-1.0, 9.0, 3.0, -2.0, 0.5, -1.0), (1.0,) * len(SIGNALS)
 def untrained(confidence: Confidence | None = None, **decoder: Any) -> Bundle:
     """Six cells in three rows of two; captions of at most eight words."""
     keras.utils.set_random_seed(5)
-    pixels = keras.Input((24, 16, 3), name="rgb")
+    pixels = keras.Input((8 * GRID[0], 8 * GRID[1], 3), name="rgb")
     grid = keras.layers.Conv2D(CHANNELS, 8, 8, activation="relu")(keras.layers.Rescaling(1 / 60)(pixels))
     encoder = keras.Model(pixels, grid, name="tiny")
     tokenizer = Tokenizer(WORDS)

@@ -6,7 +6,7 @@ import re
 import socket
 import time
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
@@ -40,13 +40,15 @@ class ColourCaptioner:
     info = MappingProxyType({"name": "colours", "version": "1"})
     broken = False
 
-    def generate(self, photos: Sequence[bytes], num_captions: int, beam_width: int, attention: bool, /) -> list[Result]:
+    def generate(
+        self, photos: Sequence[bytes], num_captions: int, beam_width: int, attention: bool, check: Callable[[], None], /
+    ) -> list[Result]:
         if self.broken:
             raise RuntimeError("CUDA driver at /usr/lib is out of memory")
         return [self._describe(photo, num_captions) for photo in photos]
 
     def warm_up(self) -> None:
-        self.generate([encode(corners(), "PNG")], 1, 1, False)
+        self.generate([encode(corners(), "PNG")], 1, 1, False, lambda: None)
 
     def _describe(self, photo: bytes, num_captions: int) -> Result:
         mean = load_pixels(photo, (32, 32))[2:14, 2:14].mean(axis=(0, 1))
@@ -482,11 +484,13 @@ class WatchedCaptioner(ColourCaptioner):
 
     inside = most = 0
 
-    def generate(self, photos: Sequence[bytes], num_captions: int, beam_width: int, attention: bool, /) -> list[Result]:
+    def generate(
+        self, photos: Sequence[bytes], num_captions: int, beam_width: int, attention: bool, check: Callable[[], None], /
+    ) -> list[Result]:
         self.inside += 1
         self.most = max(self.most, self.inside)
         time.sleep(0.01)
-        results = super().generate(photos, num_captions, beam_width, attention)
+        results = super().generate(photos, num_captions, beam_width, attention, check)
         self.inside -= 1
         return results
 

@@ -1,7 +1,7 @@
 """One captioner, shared by the threads of a worker."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from model.errors import ImageError, NoAttention
 from model.quiet import quiet_import
+from web.admission import Deadline, Door
 from web.logs import write_log
+from web.problems import Problem
 from web.uploads import Options
 
 if TYPE_CHECKING:
@@ -36,9 +38,12 @@ class Captioner(Protocol):
         """What clients may know of the model."""
 
     def generate(
-        self, photos: Sequence[bytes], num_captions: int, beam_width: int, attention: bool, /
+        self, photos: Sequence[bytes], num_captions: int, beam_width: int, attention: bool, check: Callable[[], None], /
     ) -> "Sequence[Result]":
-        """The best captions of each photo. Raises ImageError, and NoAttention where there is none to show."""
+        """The best captions of each photo, unless `check` raises, which is called again and again meanwhile.
+
+        Raises ImageError, and NoAttention where there is none to show.
+        """
 
     def warm_up(self) -> None:
         """Caption a blank picture."""
@@ -91,19 +96,31 @@ def _attention(attention: "Attention") -> dict[str, object]:
 
 
 class CaptionService:
-    """Captions uploads, one at a time: a captioner is not promised to be safe for several threads."""
+    """Captions uploads, one at a time: a captioner is not promised to be safe for several threads.
 
-    def __init__(self, captioner: Captioner) -> None:
+    At most `max_waiting` more wait for their turn; whoever comes then is told at once to come back later.
+    """
+
+    def __init__(self, captioner: Captioner, max_waiting: int) -> None:
         self.captioner = captioner
+        self._door = Door(max_waiting + 1)
         self.draining = False  # set once the server has been asked to stop
         self._lock = Lock()
         self._in_doubt = False
 
-    def caption(self, upload: bytes, options: Options) -> Answer:
-        """`total` counts the wait for the captions before this one. Raises ImageError and NoAttention."""
+    def caption(self, upload: bytes, options: Options, deadline: Deadline) -> Answer:
+        """`total` counts the wait for the captions before this one.
+
+        Raises ImageError, NoAttention, and Problem `busy` or `deadline`.
+        """
         started = perf_counter()
-        with self._lock:
-            result = self._generate(upload, options)
+        with self._door:
+            if not self._lock.acquire(timeout=deadline.seconds_left):
+                raise deadline.passed()
+            try:
+                result = self._generate(upload, options, deadline)
+            finally:
+                self._lock.release()
         seconds = {**result.seconds, "total": perf_counter() - started}
         return Answer(result.captions, self.captioner.info, seconds)
 
@@ -116,12 +133,12 @@ class CaptionService:
                 self._lock.release()
         return not (self._in_doubt or self.draining)
 
-    def _generate(self, upload: bytes, options: Options) -> "Result":
+    def _generate(self, upload: bytes, options: Options, deadline: Deadline) -> "Result":
         try:
             (result,) = self.captioner.generate(
-                [upload], options.num_captions, options.beam_width, options.return_attention
+                [upload], options.num_captions, options.beam_width, options.return_attention, deadline.check
             )
-        except (ImageError, NoAttention):
+        except (ImageError, NoAttention, Problem):
             raise
         except Exception:
             self._in_doubt = True

@@ -30,7 +30,9 @@ STATUS = {
     "no_attention": 422,
     "too_many_pixels": 422,
     "internal_error": 500,
+    "busy": 503,
     "unavailable": 503,
+    "deadline": 504,
 }
 
 BAD_REQUEST = "The request could not be understood, or broke off before its end."
@@ -117,13 +119,17 @@ def from_http_exception(error: HTTPException) -> Problem:
     if error.code == 405:
         allowed = dict(error.get_headers()).get("Allow", "")
         return Problem("method_not_allowed", f"This address takes {allowed}, not {request.method}.", {"Allow": allowed})
-    if isinstance(error, GarbledForm):
-        return Problem("bad_form", _BAD_FORM)
     if error.code == 413:
         return Problem("too_large", _limits())
-    if error.code and error.code < 500:
-        return Problem("bad_request", BAD_REQUEST)
-    return from_bug(error)
+    return _from_bad_request(error) if error.code and error.code < 500 else from_bug(error)
+
+
+def _from_bad_request(error: HTTPException) -> Problem:
+    if "deadline" in g and not g.deadline.seconds_left:
+        return g.deadline.passed()  # the server stopped listening: no wonder that something is missing
+    if isinstance(error, GarbledForm):
+        return Problem("bad_form", _BAD_FORM)
+    return Problem("bad_request", BAD_REQUEST)
 
 
 def from_bug(error: Exception) -> Problem:

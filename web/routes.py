@@ -3,6 +3,7 @@
 from flask import Blueprint, current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 
+from web.admission import Deadline
 from web.captioning import Answer, CaptionService
 from web.preview import preview
 from web.problems import Problem
@@ -66,9 +67,11 @@ def require_ready() -> CaptionService:
 def caption_upload() -> tuple[bytes, Options, Answer]:
     """Everything this request asks for. Raises Problem, ImageError, and werkzeug's 413."""
     service = caption_service()
+    g.deadline = Deadline(g.started, current_app.config["SETTINGS"].deadline_seconds)
     upload = read_photo(request)
+    g.deadline.check()
     options = read_options(request, service.captioner.beam_width)
-    answer = service.caption(upload, options)
+    answer = service.caption(upload, options, g.deadline)
     g.seconds = answer.rounded_seconds
     return upload, options, answer
 

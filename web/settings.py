@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from model.errors import SettingsError
 
-RANGES = {"port": (1, 65535), "workers": (1, 64), "max_upload_mb": (1, 100)}
+
+def _sets(what: str, between: tuple[int, int] | None = None) -> dict[str, Any]:
+    """What a setting is for and, if it is a number, its smallest and largest value."""
+    return {"sets": what, "between": between}
 
 
 @dataclass(frozen=True)
@@ -18,14 +21,22 @@ class Settings:
     Raises SettingsError for a value outside its range.
     """
 
-    host: str = "127.0.0.1"
-    port: int = 5000
-    workers: int = 1
-    artifacts: Path = Path("artifacts")
-    max_upload_mb: int = 10
+    host: str = field(default="127.0.0.1", metadata=_sets("address to listen on (`0.0.0.0` in the container)"))
+    port: int = field(default=5000, metadata=_sets("port to listen on", (1, 65535)))
+    workers: int = field(
+        default=1, metadata=_sets("processes; each loads the model and gets its share of the cores", (1, 64))
+    )
+    artifacts: Path = field(default=Path("artifacts"), metadata=_sets("folder of the trained model"))
+    max_upload_mb: int = field(default=10, metadata=_sets("largest request", (1, 100)))
+    deadline_seconds: int = field(
+        default=30, metadata=_sets("longest that a request may take, its upload included", (1, 600))
+    )
+    max_waiting: int = field(
+        default=32, metadata=_sets("photos of a process that may wait for the one being captioned", (0, 1000))
+    )
 
     def __post_init__(self) -> None:
-        for name, (low, high) in RANGES.items():
+        for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
             if not low <= value <= high:
                 raise _not_in_range(name, value)
@@ -33,7 +44,7 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
         """The defaults, overridden by the variables that are set and not empty."""
-        given = {field.name: environment.get(field.name.upper(), "").strip() for field in fields(cls)}
+        given = {each.name: environment.get(each.name.upper(), "").strip() for each in fields(cls)}
         return cls(**{name: _parse(name, text) for name, text in given.items() if text})
 
     @property
@@ -47,10 +58,20 @@ class Settings:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+_RANGES: dict[str, tuple[int, int]] = {
+    each.name: each.metadata["between"] for each in fields(Settings) if each.metadata["between"]
+}
+
+
+def table() -> list[str]:
+    """The rows of the README's table."""
+    return [f"| `{each.name.upper()}` | `{each.default}` | {each.metadata['sets']} |" for each in fields(Settings)]
+
+
 def _parse(name: str, text: str) -> Any:
     if name == "artifacts":
         return Path(text)
-    if name not in RANGES:
+    if name not in _RANGES:
         return text
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise _not_in_range(name, text)
@@ -58,7 +79,7 @@ def _parse(name: str, text: str) -> Any:
 
 
 def _not_in_range(name: str, value: object) -> SettingsError:
-    low, high = RANGES[name]
+    low, high = _RANGES[name]
     default = getattr(Settings, name)
     return SettingsError(
         f"{name.upper()} must be a whole number from {low} to {high}, not {value!r}: "

@@ -3,9 +3,11 @@
 import json
 import select
 import signal
+import socket
 import uuid
 from contextlib import suppress
 from http import HTTPStatus
+from time import monotonic
 from typing import Any
 
 from flask import Flask
@@ -17,6 +19,7 @@ from model.errors import CaptionerError
 from web.logs import write_log
 from web.problems import BAD_REQUEST, problem_body
 
+HANG_UP_SECONDS = 5  # what a client gets to read that its time is over
 _STATUS = {
     LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
     LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -25,6 +28,10 @@ _STATUS = {
 
 class Worker(ThreadWorker):
     """One process of the server."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._since: dict[Any, float] = {}  # when a thread began to serve each connection
 
     def init_signals(self) -> None:
         """Leave Ctrl-C to the master, whose order to quit follows at once: on both, gunicorn's worker deadlocks."""
@@ -52,6 +59,26 @@ class Worker(ThreadWorker):
                 while select.select([listener], [], [], 0)[0]:
                     self.accept(listener)
                 listener.close()
+
+    def handle(self, conn: Any) -> Any:
+        """Serve one request of a connection, in a thread of its own, and note since when."""
+        self._since[conn] = monotonic()
+        try:
+            return super().handle(conn)
+        finally:
+            del self._since[conn]
+
+    def murder_pending(self) -> None:
+        """Every second: hear no more of whom a thread has served too long, and later hang up.
+
+        Else eight that send a byte at a time, or never read their answer, would hold as many threads for good.
+        """
+        super().murder_pending()
+        for conn, since in tuple(self._since.items()):
+            over = monotonic() - since - self.wsgi.config["SETTINGS"].deadline_seconds
+            if over > 0:
+                with suppress(OSError):  # gone already
+                    conn.sock.shutdown(socket.SHUT_RD if over < HANG_UP_SECONDS else socket.SHUT_RDWR)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer what is no HTTP as a problem; gunicorn would repeat it in a page and in its log."""

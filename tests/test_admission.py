@@ -1,0 +1,176 @@
+"""Laws of a full or slow server: a deadline ends the work, a full house says so at once, the slow hold nobody up."""
+
+import io
+import json
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app import create_app
+from model.bundle import save_bundle
+from model.captioner import CaptionGenerator
+from tests.bundles import untrained
+from tests.pictures import corners, encode
+from tests.servers import FORM, GUNICORN, Server, form_of, running
+from web.admission import Door
+from web.problems import Problem
+from web.settings import Settings
+
+PHOTO = encode(corners(), "PNG")
+
+
+@pytest.fixture(scope="module")
+def captioner() -> CaptionGenerator:
+    return CaptionGenerator(untrained())
+
+
+class Held:
+    """A captioner that someone else keeps busy until `go`; then it is the real one."""
+
+    def __init__(self, captioner: CaptionGenerator) -> None:
+        self.captioner, self.entered, self.go = captioner, Event(), Event()
+        self.beam_width, self.device, self.info = captioner.beam_width, captioner.device, captioner.info
+        self.warm_up = captioner.warm_up
+
+    def generate(self, *arguments: Any) -> Any:
+        self.entered.set()
+        assert self.go.wait(timeout=60)
+        return self.captioner.generate(*arguments)
+
+
+def predict(client: FlaskClient) -> TestResponse:
+    return client.post("/predict", data={"image": (io.BytesIO(PHOTO), "a.png")})
+
+
+def test_what_a_check_raises_ends_the_search_at_that_word(captioner: CaptionGenerator) -> None:
+    class Enough(Exception):
+        pass
+
+    def after(count: int) -> int:
+        calls = 0
+
+        def check() -> None:
+            nonlocal calls
+            calls += 1
+            if calls == count:
+                raise Enough
+
+        if count:
+            with pytest.raises(Enough):
+                captioner.generate([corners()], check=check)
+        else:
+            captioner.generate([corners()], check=check)
+        return calls
+
+    assert after(0) > 4
+    assert [after(count) for count in (1, 2, 4)] == [1, 2, 4]
+
+
+def test_a_search_over_its_deadline_is_ended(captioner: CaptionGenerator) -> None:
+    held = Held(captioner)
+    client = create_app(Settings(deadline_seconds=1), held).test_client()
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(predict, client)
+        held.entered.wait(timeout=60)
+        time.sleep(1)
+        held.go.set()
+        problem: Any = answer.result().json
+    assert (problem["status"], problem["code"]) == (504, "deadline")
+    assert client.get("/health/ready").status_code == 200 and predict(client).status_code == 200
+
+
+def test_who_waits_over_the_deadline_gives_up_and_the_one_before_is_served(captioner: CaptionGenerator) -> None:
+    held = Held(captioner)
+    patient, hasty = create_app(Settings(), held), create_app(Settings(deadline_seconds=1), held)
+    hasty.extensions["captions"] = patient.extensions["captions"]
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(predict, patient.test_client())
+        held.entered.wait(timeout=60)
+        assert predict(hasty.test_client()).status_code == 504
+        held.go.set()
+        assert first.result().status_code == 200
+
+
+def test_a_full_house_says_so_at_once_and_health_still_answers(captioner: CaptionGenerator) -> None:
+    held = Held(captioner)
+    client = create_app(Settings(max_waiting=0), held).test_client()
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(predict, client.application.test_client())
+        held.entered.wait(timeout=60)
+        refused = predict(client)
+        problem: Any = refused.json
+        assert (refused.status_code, problem["code"]) == (503, "busy")
+        assert int(refused.headers["Retry-After"]) >= 1
+        assert [client.get(f"/health{which}").status_code for which in ("", "/live", "/ready")] == [200] * 3
+        held.go.set()
+        assert first.result().status_code == 200
+    assert predict(client).status_code == 200
+
+
+def test_a_door_counts_who_leaves_by_whatever_way() -> None:
+    door = Door(1)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError), door:
+            _ = 1 / 0
+    with door, pytest.raises(Problem), door:
+        pass
+    with door:
+        pass
+
+
+# ---------------------------------------------------------------- over a socket
+
+
+@pytest.fixture(scope="module")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("admission") / "artifact"
+    save_bundle(folder, untrained())
+    return folder
+
+
+@pytest.fixture
+def server(artifact: Path, tmp_path: Path) -> Iterator[Server]:
+    with running(GUNICORN, artifact, tmp_path / "log", DEADLINE_SECONDS="2", MAX_WAITING="2") as server:
+        yield server
+
+
+def half(server: Server, sent: bytes) -> socket.socket:
+    """A connection that said a part of what it should, and keeps silent."""
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+    connection.sendall(sent)
+    return connection
+
+
+def test_those_who_never_finish_are_cut_off_and_hold_nobody_up(server: Server) -> None:
+    body = form_of(PHOTO)
+    lines = "POST /predict HTTP/1.1", "Host: here", f"Content-Type: {FORM}", f"Content-Length: {len(body)}", "", ""
+    head = "\r\n".join(lines).encode()
+    with ExitStack() as stack:
+        stuck = [stack.enter_context(closing(half(server, head + body[:-9]))) for _ in range(5)]
+        stuck_in_head = [stack.enter_context(closing(half(server, head[:-9]))) for _ in range(5)]
+        assert server.caption(PHOTO)[0] == 200
+        for connection in stuck:
+            answer = b"".join(iter(lambda: connection.recv(2**16), b""))  # noqa: B023  used at once
+            status = int(answer.split()[1])
+            assert (status, json.loads(answer.partition(b"\r\n\r\n")[2])["code"]) == (504, "deadline")
+        for connection in stuck_in_head:
+            assert connection.recv(2**16) == b""
+    assert server.caption(PHOTO)[0] == 200
+
+
+def test_a_crowd_is_captioned_or_told_to_come_back(server: Server) -> None:
+    with ThreadPoolExecutor(32) as pool:
+        answers = list(pool.map(lambda _: server.caption(PHOTO), range(64)))
+    assert {status for status, _ in answers} <= {200, 503}
+    assert all(answer["caption"] for status, answer in answers if status == 200)
+    assert all(answer["code"] == "busy" for status, answer in answers if status == 503)
+    assert server.caption(PHOTO)[0] == 200
