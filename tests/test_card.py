@@ -66,6 +66,17 @@ def test_the_command_that_made_it_is_quoted() -> None:
     assert f"```sh\n{command}\n```" in card(config({}, command=command), {})
 
 
+def test_a_run_that_went_on_from_an_artifact_tells_of_all_runs() -> None:
+    first = {"options": {"fine_tune": True}, "command": "python training/train.py --first", "minutes": 60}
+    last = {"options": {"reinforce": True}, "command": "python training/train.py --second", "minutes": 30}
+    text = card(config({}, **last, init={"name": "captioner", "version": "0", "training": first}), {})
+    assert "--first\npython training/train.py --second" in text
+    assert "after 1.5 hours" in text
+    assert "is an adaptation" in text
+    assert "self-critical" in text
+    assert "self-critical" not in card(config({}, **first), {})
+
+
 def test_captions_without_photos_are_named_where_the_words_were_learnt_from_them() -> None:
     assert "captions of `more.txt`" in card(config({}, options={"pretrain_text": "texts/more.txt"}), {})
     assert "from random numbers." in card(config({}, options={"pretrain_text": None}), {})

@@ -73,6 +73,11 @@ def test_curves_come_from_the_artifact_or_from_the_logs_of_a_run(tmp_path: Path)
     rows = read_history(recorded, tmp_path)["tuned"]
     assert [row["dev_cider"] for row in rows] == [0.41, 0.42]
     assert "val_loss" not in rows[0]
+    further = {"history": {"frozen": [{"epoch": 1, "loss": 4.1}], "tuned": []}, "init": {"training": recorded}}
+    assert [(stage, rows[0]["loss"]) for stage, rows in read_history(further).items()] == [
+        ("frozen", 4.5),
+        ("frozen 2", 4.1),
+    ]
     with pytest.raises(DatasetError, match="--runs"):
         read_history(recorded, tmp_path / "nowhere")
 

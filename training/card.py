@@ -17,7 +17,15 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from model.errors import ArtifactError, CaptionerError
-from training.results import METRICS_FILE, read_config, read_metrics, replace_between_markers, replace_file
+from training.results import (
+    METRICS_FILE,
+    read_config,
+    read_metrics,
+    replace_between_markers,
+    replace_file,
+    runs_of,
+    total_minutes,
+)
 from training.tables import PUBLISHED, describe, fluency_table, markdown_table, reliability_table
 
 CONFIDENCE = """\
@@ -170,16 +178,21 @@ What was changed: {_changes(training)}
 
 
 def _changes(training: Mapping[str, Any]) -> str:
-    if (training.get("options") or {}).get("fine_tune"):
-        return (
-            "this encoder is an adaptation. It was fine-tuned end to end with the decoder on the data above\n"
-            "(BatchNormalization kept its statistics)."
-        )
-    return "nothing; the encoder's weights were kept as they came."
+    options = [run.get("options") or {} for run in runs_of(training)]
+    tuned, reinforced = (any(run.get(stage) for run in options) for stage in ("fine_tune", "reinforce"))
+    if not (tuned or reinforced):
+        return "nothing; the encoder's weights were kept as they came."
+    rewarded = (
+        " At the end both were rewarded\nfor captions that agree with people's (self-critical training on CIDEr-D)."
+    )
+    return (
+        "this encoder is an adaptation. It was fine-tuned end to end with the decoder on the data above\n"
+        f"(BatchNormalization kept its statistics).{rewarded if reinforced else ''}"
+    )
 
 
 def _first_words(training: Mapping[str, Any]) -> str:
-    if captions := (training.get("options") or {}).get("pretrain_text"):
+    if captions := (runs_of(training)[0].get("options") or {}).get("pretrain_text"):
         return (
             "The decoder was trained from random numbers, its LSTM first\n"
             f"on the captions of `{Path(captions).name}` alone, without their photos."
@@ -209,13 +222,18 @@ def _licences(source: Source) -> str:
 
 
 def _rebuild(training: Mapping[str, Any]) -> str:
+    runs = runs_of(training)
+    each = (
+        "This is the command that made it" if len(runs) == 1 else "These runs made it, each from what the last one left"
+    )
+    commands = "\n".join(f"{run.get('command', '# not recorded')}" for run in runs)
     return f"""\
 ## Rebuild
 
-This is the command that made it{_when(training)}:
+{each}{_when(training)}:
 
 ```sh
-{training.get("command", "# not recorded")}
+{commands}
 ```
 
 ## Verify
@@ -226,15 +244,17 @@ In this folder `sha256sum -c SHA256SUMS` checks every file that captioning needs
 python training/evaluate.py --artifacts artifacts --dataset DIR --split test --check
 ```
 
-captions the test photos anew and compares the scores with those above.
+captions the test photos anew and compares the scores with those above; with `--report report.html` it also writes a
+page to look at: photos with their captions, and where the network looked for each word. Test is scored once for each
+release, and each release is a line in the project's CHANGELOG.
 """
 
 
 def _when(training: Mapping[str, Any]) -> str:
-    minutes = training.get("minutes")
+    minutes = total_minutes(training)
     facts = [
         f"finished {training['finished']}" if training.get("finished") else "",
-        f"after {minutes / 60:.1f} hours" if isinstance(minutes, int | float) else "",
+        f"after {minutes / 60:.1f} hours" if minutes else "",
     ]
     known = ", ".join(fact for fact in facts if fact)
     return f" ({known})" if known else ""

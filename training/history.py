@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import DatasetError
+from training.results import runs_of
 
 History = dict[str, list[dict[str, float]]]  # by stage, in the order they ran; a row an epoch
 
@@ -17,13 +18,24 @@ def read_history(training: Mapping[str, Any], runs: Path | None = None) -> Histo
     Raises DatasetError where that folder holds no logs.
     """
     if runs is None:
-        return {stage: [_numbers(row) for row in rows] for stage, rows in (training.get("history") or {}).items()}
+        return _recorded(training)
     logs = sorted(runs.glob("*.csv"), key=lambda log: log.stat().st_mtime)
     history = {log.stem: rows for log in logs if (rows := _read(log))}
     if not history:
         raise DatasetError(
             f"--runs must be a training's --work folder with its CSV logs; {runs} has none: leave it out"
         )
+    return history
+
+
+def _recorded(training: Mapping[str, Any]) -> History:
+    """Of all runs that led to the artifact; a stage that comes again gets a number."""
+    history: History = {}
+    for run in runs_of(training):
+        for stage, rows in (run.get("history") or {}).items():
+            again = sum(name.split(" ")[0] == stage for name in history)
+            if rows:
+                history[f"{stage} {again + 1}" if again else stage] = [_numbers(row) for row in rows]
     return history
 
 

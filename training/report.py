@@ -19,7 +19,7 @@ from model.image import open_image
 from training import charts
 from training.card import CONFIDENCE
 from training.history import History, read_history
-from training.results import METRICS, replace_file
+from training.results import METRICS, replace_file, runs_of, total_minutes
 from training.tables import (
     PUBLISHED,
     describe,
@@ -106,13 +106,16 @@ def render(
     config: Mapping[str, Any], metrics: Mapping[str, Any], galleries: Sequence[Gallery], history: History
 ) -> str:
     """The text of the page."""
+    training = config.get("training") or {}
     rated = {split: entry["confidence"] for split, entry in metrics.items() if entry.get("confidence")}
     return (
         _environment()
         .get_template("report.html")
         .render(
             config=config,
-            training=config.get("training") or {},
+            training=training,
+            hours=total_minutes(training) / 60,
+            commands=[run["command"] for run in runs_of(training) if run.get("command")],
             scores=_scores(metrics),
             notes=[describe(split, entry) for split, entry in metrics.items()],
             galleries=galleries,

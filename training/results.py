@@ -44,6 +44,20 @@ def read_config(artifacts: Path) -> dict[str, Any]:
     return config
 
 
+def runs_of(training: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The records of all runs that led to an artifact, the first one first.
+
+    `training` is the record of the last, in its `config.json`; one that went on from an artifact holds that one's.
+    """
+    before = (training.get("init") or {}).get("training")
+    return [*(runs_of(before) if before else []), training]
+
+
+def total_minutes(training: Mapping[str, Any]) -> float:
+    """How long all of these runs took together, as far as they recorded it."""
+    return sum(float(run.get("minutes") or 0) for run in runs_of(training))
+
+
 def _why(error: OSError | ValueError) -> str:
     return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
