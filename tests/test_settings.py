@@ -23,7 +23,5 @@ def test_each_number_has_a_smallest_and_a_largest_value(name: str) -> None:
     for value in (low, high):
         assert getattr(Settings.from_environment({name.upper(): str(value)}), name) == value
     for value in (low - 1, high + 1, "many", "1e3", "٣"):
-        with pytest.raises(
-            SettingsError, match=re.escape(f"{name.upper()} must be a whole number from {low} to {high}")
-        ):
+        with pytest.raises(SettingsError, match=f"{name.upper()} must be a whole number from {low} to {high}"):
             Settings.from_environment({name.upper(): str(value)})
