@@ -216,7 +216,11 @@ def _spread(split: str, outcome: "Outcome") -> charts.Chart:
     if outcome.people:
         series["people"] = outcome.people.ciders
     means = ", ".join(f"{_WHO[kind]} {100 * sum(row) / len(row):.1f}" for kind, row in series.items())
-    return charts.histogram(f"How CIDEr is spread over the photos of {split}; on average {means}.", series, _EDGES)
+    return charts.histogram(
+        f"How CIDEr is spread over the photos of {split}; on average {means}. The last bars hold all beyond.",
+        series,
+        _EDGES,
+    )
 
 
 _WHO = {"own": "this model", "people": "people"}
