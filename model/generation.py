@@ -24,7 +24,9 @@ class Generator:
         self.has_attention = decoder.config.kind == "attention"
         self._remember = compiled(decoder, decoder.remember, precision)
         self._steps: dict[int, Compiled] = {}
-        self._look = compiled(decoder, lambda *inputs: _flat_look(decoder, *inputs), precision)
+        self._look = compiled(
+            decoder, lambda *inputs: _flat_look(decoder, *inputs), precision, beams_in=1 + 2 * self._layers
+        )
 
     def search(
         self, features: np.ndarray, decoding: DecodingConfig, check: Callable[[], None] | None = None
@@ -52,7 +54,10 @@ class Generator:
         offered = candidates(next(width for width in _WIDTHS if beam_width <= width))
         if offered not in self._steps:
             self._steps[offered] = compiled(
-                self._decoder, lambda *inputs: _flat_step(self._decoder, offered, *inputs), self._precision
+                self._decoder,
+                lambda *inputs: _flat_step(self._decoder, offered, *inputs),
+                self._precision,
+                beams_in=1 + 2 * self._layers,
             )
         return self._steps[offered]
 
