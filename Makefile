@@ -6,7 +6,7 @@ DATASET ?= ../shared/flickr8k
 BIN := .venv/bin
 export PORT
 
-.PHONY: help setup run test lint format train evaluate clean
+.PHONY: help setup run test lint format screenshots train evaluate clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -41,6 +41,9 @@ lint: .venv/dev.stamp  ## check style and types
 format: .venv/dev.stamp  ## put the code in its standard form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+screenshots: .venv/dev.stamp  ## take the pictures of the page in docs/ (needs Chromium)
+	$(BIN)/python -m tests.browser.screenshots
 
 train: setup  ## train on DATASET=DIR (more options: python training/train.py --help)
 	$(BIN)/python training/train.py --dataset $(DATASET)

@@ -19,11 +19,15 @@ export function predict(address, photo, name, options, { signal, onSent }) {
     request.upload.onload = () => onSent(1);
     request.onerror = () => reject(new Refusal("The server cannot be reached. Is it still running?", "unreachable"));
     request.onabort = () => reject(signal.reason);
-    request.onload = () => (request.status === 200 && request.response ? resolve(request.response) : reject(refusal(request)));
+    request.onload = () => {
+      if (request.status === 200 && request.response) resolve(request.response);
+      else reject(refusal(request));
+    };
     request.send(body);
   });
 }
 
 function refusal({ status, response }) {
-  return new Refusal(response?.detail ?? `The server answered with an error (${status}). Try again later.`, response?.code);
+  const words = response?.detail ?? `The server answered with an error (${status}). Try again later.`;
+  return new Refusal(words, response?.code);
 }

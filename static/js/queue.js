@@ -53,7 +53,8 @@ export class Queue {
     try {
       change(await this.#describe(item, controller.signal, change));
     } catch (error) {
-      change({ state: "failed", problem: error instanceof Refusal ? error.message : "This photo could not be described." });
+      const words = error instanceof Refusal ? error.message : "This photo could not be described.";
+      change({ state: "failed", problem: words });
     }
     if (this.#running.get(item) === controller) this.#running.delete(item); // else it was cancelled and tried again
     this.#next();
@@ -62,7 +63,8 @@ export class Queue {
   async #describe(item, signal, change) {
     change({ state: "preparing" });
     if (!item.width) change(await this.#prepare(item.source));
-    const answer = await this.#ask(item, { signal, onSent: (sent) => change({ state: sent < 1 ? "sending" : "looking", sent }) });
+    const onSent = (sent) => change({ state: sent < 1 ? "sending" : "looking", sent });
+    const answer = await this.#ask(item, { signal, onSent });
     const found = answer.captions.map(({ caption, confidence = null }) => ({ caption: sentence(caption), confidence }));
     return { state: "done", source: null, attention: answer.attention ?? null, found, ...found[0] };
   }

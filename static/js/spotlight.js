@@ -21,7 +21,8 @@ function soften(weights, rows, columns) {
   const along = (count) => {
     const place = (pixel) => (pixel + 0.5) / CELLS - 0.5;
     const lamp = (pixel, cell) => Math.exp(-((place(pixel) - cell) ** 2) / (2 * SPREAD ** 2));
-    return Array.from({ length: count * CELLS }, (_, pixel) => Array.from({ length: count }, (_, cell) => lamp(pixel, cell)));
+    const lampsAt = (pixel) => Array.from({ length: count }, (_, cell) => lamp(pixel, cell));
+    return Array.from({ length: count * CELLS }, (_, pixel) => lampsAt(pixel));
   };
   const [down, across] = [along(rows), along(columns)];
   return down.flatMap((lampsDown) =>

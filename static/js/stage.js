@@ -75,7 +75,7 @@ export class Stage {
     byId("caption").classList.toggle("unseen", this.#words.show(isDone ? item : {}));
     byId("confidence").textContent = isDone ? confidenceInWords(item.confidence, this.#levels) : "";
     byId("please-check").hidden = !isDone || item.edited;
-    this.#candidates.show(isDone ? item : { found: [] });
+    this.#candidates.show(item);
     this.#editor.item = item;
     this.#sharing.item = isDone ? item : null;
   }

@@ -1,6 +1,7 @@
 // Photos with captions, kept in this browser's IndexedDB: nowhere else.
 const [DATABASE, ITEMS] = ["captioner", "items"];
-const KEPT = ["id", "added", "file", "photo", "width", "height", "caption", "confidence", "found", "attention", "edited"];
+const PICTURE = ["id", "added", "file", "photo", "width", "height"];
+const KEPT = [...PICTURE, "caption", "confidence", "found", "attention", "edited"];
 
 export class Store {
   #database;

@@ -1,0 +1,78 @@
+"""The pictures of the page in docs/, from the real app and the artifact that ships: `make screenshots`.
+
+The page uses the fonts that a machine has; the pictures in docs/ were taken with Debian's `fonts-roboto-unhinted` and
+`fonts-sil-charis` installed.
+"""
+
+import io
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, PHONE, TIMEOUT
+from tests.browser.visitor import CAMERA, CAT, COFFEE, ROCKET, Visitor
+from tests.servers import GUNICORN, ROOT, running
+
+DOCS = ROOT / "docs"
+DESKTOP = {"viewport": {"width": 1120, "height": 1010}}
+LOOK = """() => {
+  const reach = (button) => { button.focus(); return darkness(); };
+  const darkness = () => {
+    const canvas = document.querySelector("#spotlight");
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    return data.reduce((sum, value, index) => sum + (index % 4 === 3 ? value : 0), 0);
+  };
+  const words = [...document.querySelectorAll("#words .word")];
+  words.sort((a, b) => reach(b) - reach(a))[0].focus();
+}"""
+
+
+def main() -> None:
+    """Write page-light.png, page-dark.png, page-phone.png and page-attention.png."""
+    with (
+        TemporaryDirectory() as folder,
+        running(GUNICORN, ROOT / "artifacts", Path(folder) / "log") as server,
+        sync_playwright() as driver,
+    ):
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        take(browser, f"http://127.0.0.1:{server.port}/")
+        browser.close()
+
+
+def take(browser: Browser, site: str) -> None:
+    """Every picture, each by a visitor of its own."""
+    for theme in ("light", "dark"):
+        visitor = arrive(browser, site, color_scheme=theme, **DESKTOP)
+        save(visitor.page.screenshot(), f"page-{theme}")
+        if theme == "light":
+            visitor.page.evaluate(LOOK)  # the word with the narrowest look
+            visitor.page.wait_for_timeout(400)
+            save(visitor.page.locator("#stage").screenshot(), "page-attention")
+    visitor = arrive(browser, site, **PHONE)
+    save(visitor.page.screenshot(), "page-phone")
+
+
+def arrive(browser: Browser, site: str, **options: object) -> Visitor:
+    """A visitor with four photos described."""
+    context = browser.new_context(**options)  # type: ignore[arg-type]
+    context.set_default_timeout(TIMEOUT)
+    visitor = Visitor(context.new_page(), site)
+    visitor.page.goto(site)
+    visitor.page.wait_for_selector("html[data-ready]")
+    visitor.describe(CAMERA, CAT, COFFEE, ROCKET)
+    visitor.page.evaluate("scrollTo(0, 0)")
+    visitor.page.wait_for_timeout(600)
+    return visitor
+
+
+def save(png: bytes, name: str) -> None:
+    """As a PNG of 256 colours, a third as heavy."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB").quantize(256)
+    picture.save(DOCS / f"{name}.png", optimize=True)
+    print(f"{DOCS / name}.png: {(DOCS / f'{name}.png').stat().st_size // 1000} kB")
+
+
+if __name__ == "__main__":
+    main()
