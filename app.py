@@ -12,6 +12,7 @@ from model.errors import CaptionerError
 from web.captioning import Captioner, CaptionService, load_captioner
 from web.limits import register_limits
 from web.logs import open_log
+from web.metrics import register_metrics
 from web.problems import register_problems
 from web.routes import routes
 from web.settings import Settings
@@ -39,6 +40,7 @@ def create_app(settings: Settings | None = None, captioner: Captioner | None = N
     app.extensions["captions"] = CaptionService(captioner or load_captioner(settings.artifacts), settings.max_waiting)
     register_limits(app, settings.max_upload_bytes)
     register_tracing(app)
+    register_metrics(app)
     register_problems(app)
     app.register_blueprint(routes)
     return app

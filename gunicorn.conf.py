@@ -4,8 +4,11 @@ The master never loads TensorFlow, which does not survive a fork: each worker lo
 captioner, and only then takes requests. What can be checked beforehand is, so that a bad start is one line.
 """
 
+import os
 import sys
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 
 from gunicorn.arbiter import Arbiter
 
@@ -33,6 +36,19 @@ def on_starting(server: Arbiter) -> None:
         sys.exit(f"Cannot start: {error}")
 
 
+def child_exit(server: Arbiter, worker: Worker) -> None:
+    """What a worker had in flight went with it."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(server: Arbiter) -> None:
+    """Leave nothing of ours behind."""
+    if Path(os.environ[FIGURES]).name.startswith(OURS):
+        rmtree(os.environ[FIGURES], ignore_errors=True)
+
+
 bind = settings.address
 workers = settings.workers
 threads = settings.max_waiting + 9  # one captions, some wait for it, eight take uploads and answer health checks
@@ -42,4 +58,9 @@ graceful_timeout = settings.deadline_seconds + 10  # to answer what it has when 
 # Heartbeats need no disk, which may be read-only; gunicorn makes an unlinked file of its own there.
 memory = Path("/dev/shm")  # noqa: S108
 worker_tmp_dir = str(memory) if memory.is_dir() else None
+# The workers add up their figures for `web/metrics.py` here; a reload, which reads this file again, keeps the folder.
+FIGURES = "PROMETHEUS_MULTIPROC_DIR"
+OURS = "captioner-figures-"
+if FIGURES not in os.environ:
+    os.environ[FIGURES] = mkdtemp(prefix=OURS, dir=worker_tmp_dir)
 control_socket_disable = True

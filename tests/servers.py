@@ -83,12 +83,13 @@ def environment(artifacts: Path, port: int, **settings: str) -> dict[str, str]:
 
 @contextmanager
 def running(command: tuple[str, ...], artifacts: Path, log: Path, **settings: str) -> Iterator[Server]:
-    port = free_port()
+    port, figures = free_port(), Path(f"{log}-figures")
+    figures.mkdir()  # a server that is killed leaves its own behind
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=environment(artifacts, port, **settings),
+            env=environment(artifacts, port, PROMETHEUS_MULTIPROC_DIR=str(figures), **settings),
             stdout=output,
             stderr=output,
             start_new_session=True,

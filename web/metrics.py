@@ -1,0 +1,65 @@
+"""What an operator wants to know, for Prometheus: requests by outcome, seconds by part, how many are in flight.
+
+Of several processes each answers for all of them: they share a folder that `gunicorn.conf.py` names in the environment.
+"""
+
+import os
+from time import perf_counter
+
+from flask import Flask, Response, g, request
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's own name for it
+_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """The figures of one app."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "captioner_requests", "Requests answered.", ["route", "status", "outcome"], registry=self._registry
+        )
+        self._seconds = Histogram(
+            "captioner_seconds", "Time of each part of a request.", ["part"], buckets=_SECONDS, registry=self._registry
+        )
+        self._in_flight = Gauge(
+            "captioner_in_flight", "Requests being served.", registry=self._registry, multiprocess_mode="livesum"
+        )
+
+    def begin(self) -> None:
+        """Before every request."""
+        self._in_flight.inc()
+        g.in_flight = True
+
+    def answered(self, response: Response) -> Response:
+        """After every request. The route rather than the path, so that strangers cannot make up labels."""
+        route = request.url_rule.rule if request.url_rule else "none"
+        self._requests.labels(route, response.status_code, g.get("outcome", "ok")).inc()
+        for part, seconds in {**g.get("seconds", {}), "request": perf_counter() - g.started}.items():
+            self._seconds.labels(part).observe(seconds)
+        return response
+
+    def end(self, _: BaseException | None = None) -> None:
+        """When a request is over, however it ended."""
+        if g.pop("in_flight", False):
+            self._in_flight.dec()
+
+    def show(self) -> Response:
+        """`GET /metrics`."""
+        registry = self._registry
+        if os.environ.get(FOLDER):
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def register_metrics(app: Flask) -> None:
+    """After `register_tracing`, whose clock they read."""
+    metrics = Metrics()
+    app.before_request(metrics.begin)
+    app.after_request(metrics.answered)
+    app.teardown_request(metrics.end)
+    app.add_url_rule("/metrics", view_func=metrics.show)
