@@ -7,8 +7,9 @@ from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.serving import make_server
 
-from model.checksums import verify
+from model.checksums import fingerprint, verify
 from model.errors import CaptionerError
+from web.cache import CaptionCache, open_store
 from web.captioning import Captioner, CaptionService, load_captioner
 from web.limits import register_limits
 from web.logs import open_log
@@ -37,7 +38,9 @@ def create_app(settings: Settings | None = None, captioner: Captioner | None = N
     app = Flask(__name__)
     app.json = CaptionFirst(app)
     app.config["SETTINGS"] = settings
-    app.extensions["captions"] = CaptionService(captioner or load_captioner(settings.artifacts), settings.max_waiting)
+    cache = CaptionCache(open_store(settings.redis_url, settings.cache_mb), fingerprint(settings.artifacts))
+    captioner = captioner or load_captioner(settings.artifacts)
+    app.extensions["captions"] = CaptionService(captioner, cache, settings.max_waiting)
     register_limits(app, settings.max_upload_bytes)
     register_tracing(app)
     register_metrics(app)

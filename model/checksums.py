@@ -34,6 +34,12 @@ def verify(folder: str | Path) -> None:
             raise ArtifactError(f"{path} is not the file that was saved (its SHA-256 differs): {REMEDY}")
 
 
+def fingerprint(folder: str | Path) -> str:
+    """A short word that changes with any file of the artifact; the same for every folder that is none."""
+    path = Path(folder) / CHECKSUMS
+    return hashlib.sha256(path.read_bytes() if path.is_file() else b"").hexdigest()[:16]
+
+
 def _read(path: Path) -> dict[str, str]:
     try:
         lines = [line.split(maxsplit=1) for line in path.read_text().splitlines() if line.strip()]

@@ -78,7 +78,7 @@ def free_port() -> int:
 
 
 def environment(artifacts: Path, port: int, **settings: str) -> dict[str, str]:
-    return os.environ | {"ARTIFACTS": str(artifacts), "PORT": str(port), "WORKERS": "1"} | settings
+    return os.environ | {"ARTIFACTS": str(artifacts), "PORT": str(port), "WORKERS": "1", "CACHE_MB": "0"} | settings
 
 
 @contextmanager

@@ -39,7 +39,7 @@ class Held:
     def __init__(self, captioner: CaptionGenerator) -> None:
         self.captioner, self.entered, self.go = captioner, Event(), Event()
         self.beam_width, self.device, self.info = captioner.beam_width, captioner.device, captioner.info
-        self.warm_up = captioner.warm_up
+        self.read, self.warm_up = captioner.read, captioner.warm_up
 
     def generate(self, *arguments: Any) -> Any:
         self.entered.set()
@@ -77,7 +77,7 @@ def test_what_a_check_raises_ends_the_search_at_that_word(captioner: CaptionGene
 
 def test_a_search_over_its_deadline_is_ended(captioner: CaptionGenerator) -> None:
     held = Held(captioner)
-    client = create_app(Settings(deadline_seconds=1), held).test_client()
+    client = create_app(Settings(deadline_seconds=1, cache_mb=0), held).test_client()
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(predict, client)
         held.entered.wait(timeout=60)
@@ -90,7 +90,7 @@ def test_a_search_over_its_deadline_is_ended(captioner: CaptionGenerator) -> Non
 
 def test_who_waits_over_the_deadline_gives_up_and_the_one_before_is_served(captioner: CaptionGenerator) -> None:
     held = Held(captioner)
-    patient, hasty = create_app(Settings(), held), create_app(Settings(deadline_seconds=1), held)
+    patient, hasty = create_app(Settings(cache_mb=0), held), create_app(Settings(deadline_seconds=1, cache_mb=0), held)
     hasty.extensions["captions"] = patient.extensions["captions"]
     with ThreadPoolExecutor() as pool:
         first = pool.submit(predict, patient.test_client())
@@ -102,7 +102,7 @@ def test_who_waits_over_the_deadline_gives_up_and_the_one_before_is_served(capti
 
 def test_a_full_house_says_so_at_once_and_health_still_answers(captioner: CaptionGenerator) -> None:
     held = Held(captioner)
-    client = create_app(Settings(max_waiting=0), held).test_client()
+    client = create_app(Settings(max_waiting=0, cache_mb=0), held).test_client()
     with ThreadPoolExecutor() as pool:
         first = pool.submit(predict, client.application.test_client())
         held.entered.wait(timeout=60)

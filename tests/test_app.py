@@ -40,18 +40,27 @@ class ColourCaptioner:
     info = MappingProxyType({"name": "colours", "version": "1"})
     broken = False
 
+    def read(self, photo: bytes) -> np.ndarray:
+        return load_pixels(photo, (32, 32))
+
     def generate(
-        self, photos: Sequence[bytes], num_captions: int, beam_width: int, attention: bool, check: Callable[[], None], /
+        self,
+        photos: Sequence[np.ndarray],
+        num_captions: int,
+        beam_width: int,
+        attention: bool,
+        check: Callable[[], None],
+        /,
     ) -> list[Result]:
         if self.broken:
             raise RuntimeError("CUDA driver at /usr/lib is out of memory")
         return [self._describe(photo, num_captions) for photo in photos]
 
     def warm_up(self) -> None:
-        self.generate([encode(corners(), "PNG")], 1, 1, False, lambda: None)
+        self.generate([self.read(encode(corners(), "PNG"))], 1, 1, False, lambda: None)
 
-    def _describe(self, photo: bytes, num_captions: int) -> Result:
-        mean = load_pixels(photo, (32, 32))[2:14, 2:14].mean(axis=(0, 1))
+    def _describe(self, photo: np.ndarray, num_captions: int) -> Result:
+        mean = photo[2:14, 2:14].mean(axis=(0, 1))
         distance = {name: float(np.abs(mean - colour).sum()) for name, colour in NAMES.items()}
         nearest = sorted(distance, key=distance.__getitem__)[:num_captions]
         captions = tuple(Caption(f"the corner is {name}", -distance[name]) for name in nearest)
@@ -65,7 +74,7 @@ def captioner() -> ColourCaptioner:
 
 @pytest.fixture
 def client(captioner: ColourCaptioner) -> FlaskClient:
-    return create_app(Settings(max_upload_mb=1), captioner).test_client()
+    return create_app(Settings(max_upload_mb=1, cache_mb=0), captioner).test_client()
 
 
 def send(
@@ -103,7 +112,7 @@ def expect_problem(answer: TestResponse, status: int, code: str) -> dict[str, An
 def test_predict_answers_the_caption_candidates_model_and_times(client: FlaskClient) -> None:
     answer = send(client, encode(corners(), "JPEG"))
     assert answer.status_code == 200
-    assert list(said(answer)) == ["caption", "confidence", "captions", "model", "seconds"]
+    assert list(said(answer)) == ["caption", "confidence", "captions", "cached", "model", "seconds"]
     assert said(answer)["caption"] == said(answer)["captions"][0]["caption"] == RED
     likeliest_first = [candidate["log_probability"] for candidate in said(answer)["captions"]]
     assert len(likeliest_first) == 3 and likeliest_first == sorted(likeliest_first, reverse=True)
@@ -485,7 +494,13 @@ class WatchedCaptioner(ColourCaptioner):
     inside = most = 0
 
     def generate(
-        self, photos: Sequence[bytes], num_captions: int, beam_width: int, attention: bool, check: Callable[[], None], /
+        self,
+        photos: Sequence[np.ndarray],
+        num_captions: int,
+        beam_width: int,
+        attention: bool,
+        check: Callable[[], None],
+        /,
     ) -> list[Result]:
         self.inside += 1
         self.most = max(self.most, self.inside)
@@ -497,7 +512,7 @@ class WatchedCaptioner(ColourCaptioner):
 
 def test_captions_are_made_one_at_a_time() -> None:
     captioner = WatchedCaptioner()
-    app = create_app(Settings(), captioner)
+    app = create_app(Settings(cache_mb=0), captioner)
     photo = encode(corners(), "PNG")
     with ThreadPoolExecutor(8) as pool:
         captions = list(pool.map(lambda _: said(send(app.test_client(), photo))["caption"], range(16)))

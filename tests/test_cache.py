@@ -191,10 +191,10 @@ def test_a_server_that_is_no_redis_is_asked_once_and_then_left_alone(answer: byt
 
 
 def test_a_redis_that_is_gone_and_back_is_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "PATIENCE_SECONDS", 5.0)
     port = free_port()
     store = RedisStore(f"redis://127.0.0.1:{port}/0")
     assert store.read("key") is None
-    monkeypatch.setattr(stores, "PATIENCE_SECONDS", 5.0)
     monkeypatch.setattr(store, "_silent_until", 0.0)  # the pause is over
     with redis_server(port):
         store.keep(["key"], b"value")

@@ -31,12 +31,12 @@ def pooled() -> CaptionGenerator:
 
 @pytest.fixture(scope="module")
 def client(captioner: CaptionGenerator) -> FlaskClient:
-    return create_app(Settings(), captioner).test_client()
+    return create_app(Settings(cache_mb=0), captioner).test_client()
 
 
 @pytest.fixture(scope="module")
 def pooled_client(pooled: CaptionGenerator) -> FlaskClient:
-    return create_app(Settings(), pooled).test_client()
+    return create_app(Settings(cache_mb=0), pooled).test_client()
 
 
 def predict(client: FlaskClient, **options: Any) -> TestResponse:

@@ -29,7 +29,7 @@ WHOLE = part() + b"--edge--\r\n"
 
 @pytest.fixture(scope="module")
 def client() -> FlaskClient:
-    return create_app(Settings(max_upload_mb=1), CaptionGenerator(untrained())).test_client()
+    return create_app(Settings(max_upload_mb=1, cache_mb=0), CaptionGenerator(untrained())).test_client()
 
 
 def post(client: FlaskClient, body: bytes, kind: str = FORM, **headers: str) -> tuple[int, Any]:

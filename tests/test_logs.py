@@ -40,7 +40,7 @@ def captioner() -> CaptionGenerator:
 
 @pytest.fixture
 def client(captioner: CaptionGenerator) -> FlaskClient:
-    return create_app(Settings(max_upload_mb=1), captioner).test_client()
+    return create_app(Settings(max_upload_mb=1, cache_mb=0), captioner).test_client()
 
 
 def lines(text: str) -> list[dict[str, Any]]:
@@ -106,7 +106,7 @@ def test_a_wrong_option_is_not_repeated(
 def test_a_bug_is_told_in_one_line_without_the_folders_of_this_machine(
     captioner: CaptionGenerator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = create_app(Settings(), captioner).test_client()
+    client = create_app(Settings(cache_mb=0), captioner).test_client()
     monkeypatch.setattr(captioner, "_generator", None)
     answer = client.post("/predict", data={"image": (io.BytesIO(telling_photo()), "photo.jpg")})
     assert answer.status_code == 500

@@ -1,16 +1,20 @@
 """One captioner, shared by the threads of a worker."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Semaphore
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
-from model.errors import ImageError, NoAttention
+import numpy as np
+
+from model.errors import NoAttention
 from model.quiet import quiet_import
 from web.admission import Deadline, Door
+from web.cache import CaptionCache
 from web.logs import write_log
 from web.problems import Problem
 from web.uploads import Options
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from model.captioner import Attention, Caption, Result
 
 
+READERS = 2  # photos decoded at once, beside the one that is captioned: each may take 200 MB meanwhile
 PATIENCE_SECONDS = 0.5  # how long a health check waits for the captioner; it has to answer within a second
 
 
@@ -37,12 +42,21 @@ class Captioner(Protocol):
     def info(self) -> Mapping[str, object]:
         """What clients may know of the model."""
 
+    def read(self, photo: bytes) -> np.ndarray:
+        """The pixels that the network sees, (height, width, 3); called by several threads. Raises ImageError."""
+
     def generate(
-        self, photos: Sequence[bytes], num_captions: int, beam_width: int, attention: bool, check: Callable[[], None], /
+        self,
+        photos: Sequence[np.ndarray],
+        num_captions: int,
+        beam_width: int,
+        attention: bool,
+        check: Callable[[], None],
+        /,
     ) -> "Sequence[Result]":
         """The best captions of each photo, unless `check` raises, which is called again and again meanwhile.
 
-        Raises ImageError, and NoAttention where there is none to show.
+        Raises NoAttention where there is none to show.
         """
 
     def warm_up(self) -> None:
@@ -64,6 +78,7 @@ class Answer:
     """What the network says about a photo, best first, and the seconds that each part took."""
 
     captions: "tuple[Caption, ...]"
+    cached: bool
     model: Mapping[str, object]
     seconds: Mapping[str, float]
 
@@ -75,6 +90,7 @@ class Answer:
             "confidence": candidates[0]["confidence"],
             "captions": candidates,
             **({} if best.attention is None else {"attention": _attention(best.attention)}),
+            "cached": self.cached,
             "model": dict(self.model),
             "seconds": self.rounded_seconds,
         }
@@ -98,13 +114,16 @@ def _attention(attention: "Attention") -> dict[str, object]:
 class CaptionService:
     """Captions uploads, one at a time: a captioner is not promised to be safe for several threads.
 
-    At most `max_waiting` more wait for their turn; whoever comes then is told at once to come back later.
+    At most `max_waiting` more wait for their turn; whoever comes then is told at once to come back later. A photo that
+    is known need not wait.
     """
 
-    def __init__(self, captioner: Captioner, max_waiting: int) -> None:
+    def __init__(self, captioner: Captioner, cache: CaptionCache, max_waiting: int) -> None:
         self.captioner = captioner
+        self._cache = cache
         self._door = Door(max_waiting + 1)
         self.draining = False  # set once the server has been asked to stop
+        self._reading = Semaphore(READERS)
         self._lock = Lock()
         self._in_doubt = False
 
@@ -113,16 +132,31 @@ class CaptionService:
 
         Raises ImageError, NoAttention, and Problem `busy` or `deadline`.
         """
-        started = perf_counter()
-        with self._door:
-            if not self._lock.acquire(timeout=deadline.seconds_left):
-                raise deadline.passed()
-            try:
-                result = self._generate(upload, options, deadline)
-            finally:
-                self._lock.release()
-        seconds = {**result.seconds, "total": perf_counter() - started}
-        return Answer(result.captions, self.captioner.info, seconds)
+        started, key = perf_counter(), self._cache.key(upload, options)
+        captions = self._cache.read(key)
+        cached, seconds = captions is not None, dict[str, float]()
+        if captions is None:
+            with self._door:
+                captions, cached, seconds = self._look(upload, key, options, deadline)
+        seconds = {**seconds, "total": perf_counter() - started}
+        return Answer(captions, cached, self.captioner.info, seconds)
+
+    def _look(
+        self, upload: bytes, key: str, options: Options, deadline: Deadline
+    ) -> "tuple[tuple[Caption, ...], bool, dict[str, float]]":
+        """The captions, whether they were known from another file with the same picture, and the seconds it took."""
+        with _turn(self._reading, deadline):
+            started = perf_counter()
+            pixels = self.captioner.read(upload)
+            seconds = {"decode": perf_counter() - started}
+        key_of_pixels = self._cache.key(pixels, options)
+        if (known := self._cache.read(key_of_pixels)) is not None:
+            self._cache.keep([key], known)
+            return known, True, seconds
+        with _turn(self._lock, deadline):
+            result = self._generate(pixels, options, deadline)
+        self._cache.keep([key, key_of_pixels], result.captions)
+        return result.captions, False, {**result.seconds, **seconds}
 
     def is_ready(self) -> bool:
         """False while the server drains, or the last caption failed for a reason of ours and a blank one fails too."""
@@ -133,12 +167,12 @@ class CaptionService:
                 self._lock.release()
         return not (self._in_doubt or self.draining)
 
-    def _generate(self, upload: bytes, options: Options, deadline: Deadline) -> "Result":
+    def _generate(self, pixels: np.ndarray, options: Options, deadline: Deadline) -> "Result":
         try:
             (result,) = self.captioner.generate(
-                [upload], options.num_captions, options.beam_width, options.return_attention, deadline.check
+                [pixels], options.num_captions, options.beam_width, options.return_attention, deadline.check
             )
-        except (ImageError, NoAttention, Problem):
+        except (NoAttention, Problem):
             raise
         except Exception:
             self._in_doubt = True
@@ -153,3 +187,14 @@ class CaptionService:
             write_log("the captioner cannot caption a blank picture", level=logging.ERROR, error=error)
         else:
             self._in_doubt = False
+
+
+@contextmanager
+def _turn(gate: "Lock | Semaphore", deadline: Deadline) -> Iterator[None]:
+    """Raises Problem `deadline` where the turn does not come in time."""
+    if not gate.acquire(timeout=deadline.seconds_left):
+        raise deadline.passed()
+    try:
+        yield
+    finally:
+        gate.release()

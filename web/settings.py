@@ -35,6 +35,13 @@ class Settings:
         default=32, metadata=_sets("photos of a process that may wait for the one being captioned", (0, 1000))
     )
 
+    cache_mb: int = field(
+        default=16, metadata=_sets("memory for captions of photos that may come again; 0 caches nothing", (0, 4096))
+    )
+    redis_url: str = field(
+        default="", metadata=_sets("a Redis to keep them in instead, shared by all servers: `redis://host:6379/0`")
+    )
+
     def __post_init__(self) -> None:
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
@@ -65,7 +72,8 @@ _RANGES: dict[str, tuple[int, int]] = {
 
 def table() -> list[str]:
     """The rows of the README's table."""
-    return [f"| `{each.name.upper()}` | `{each.default}` | {each.metadata['sets']} |" for each in fields(Settings)]
+    defaults = {each: f"`{each.default}`" if each.default != "" else "none" for each in fields(Settings)}
+    return [f"| `{each.name.upper()}` | {defaults[each]} | {each.metadata['sets']} |" for each in fields(Settings)]
 
 
 def _parse(name: str, text: str) -> Any:

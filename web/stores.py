@@ -15,6 +15,7 @@ from web.logs import write_log
 DAY = 24 * 3600
 ENTRY_BYTES = 300  # of memory that an entry takes beside its value
 PATIENCE_SECONDS = 0.012  # for an answer of Redis, which a photo asks up to three times
+LATE_SECONDS = 1.0  # by when an answer that nobody waits for is given up
 PAUSE_SECONDS = 2.0  # after which one photo tries again
 
 
@@ -70,15 +71,15 @@ class RedisStore:
         try:
             self._redis = Redis.from_url(
                 url,
-                socket_timeout=PATIENCE_SECONDS,
-                socket_connect_timeout=PATIENCE_SECONDS,
+                socket_timeout=LATE_SECONDS,
+                socket_connect_timeout=LATE_SECONDS,
                 retry=Retry(NoBackoff(), 0),
             )
         except ValueError as error:  # its message may hold the password
             raise SettingsError(
                 "REDIS_URL must look like redis://host:6379/0: correct it, or unset it to cache in memory."
             ) from error
-        # The client's own limits are for each packet, and none holds while it looks up a name.
+        # In threads of their own, since none of the client's limits holds while it looks up a name.
         self._threads = ThreadPoolExecutor(8, "cache")
         self._silent_until = 0.0
 

@@ -1,0 +1,74 @@
+"""The commands that measure: what they count, and where they write it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.agreement import REFERENCE, RUNS, compare
+from benchmarks.load import put_load_on
+from benchmarks.photos import USUAL, read_all, write_photos
+from benchmarks.processes import measure
+from benchmarks.report import table, write_section
+from benchmarks.serving import serving
+
+
+def test_a_command_rewrites_its_own_section_alone(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    write_section("one", "first", page)
+    write_section("two", "second", page)
+    page.write_text(page.read_text() + "\nwritten by hand\n")
+    before = page.read_text()
+    write_section("one", "first, anew", page)
+    assert page.read_text() == before.replace("first", "first, anew")
+
+
+def test_a_table_has_a_line_a_row_and_a_cell_a_column() -> None:
+    lines = table(("what", "how much"), [("a", 1), ("b", 2)]).splitlines()
+    assert [line.count("|") for line in lines] == [3] * 4
+    assert lines[2] == "| a | 1 |"
+
+
+def test_made_up_photos_differ_and_are_of_the_size_asked_for(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path, 3, (120, 90))
+    pictures = [np.asarray(Image.open(photo)) for photo in photos]
+    assert {picture.shape for picture in pictures} == {(90, 120, 3)}
+    assert len({picture.tobytes() for picture in pictures}) == 3
+
+
+def test_photos_of_a_folder_are_used_again_in_other_crops(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    write_photos(tmp_path / "source", 2, (160, 160))
+    photos = write_photos(tmp_path, 5, (120, 90), tmp_path / "source")
+    assert len(set(read_all(photos))) == 5
+
+
+def test_agreement_counts_equal_captions_and_how_far_the_others_are() -> None:
+    references = {"a": ["a dog runs"], "b": ["a cat sits"], "c": ["two men talk"], "d": ["the sea is calm"]}
+    same = {name: (texts[0], -3.0) for name, texts in references.items()}
+    other = same | {"d": ("a dog runs", -3.5)}
+    found = compare(references, dict(zip(RUNS, (same, same, other), strict=True)))
+    reference, float32, shipped = found.values()
+    assert (reference.identical, float32.identical, shipped.identical) == (1.0, 1.0, 0.75)
+    assert (float32.apart, shipped.apart) == (0.0, 0.5)
+    assert float32.difference == 0.0 and shipped.difference < 0
+    assert found[REFERENCE] == reference
+
+
+def test_every_caption_under_load_is_counted_once(tiny_artifact: Path, tmp_path: Path) -> None:
+    photos = read_all(write_photos(tmp_path, 4, USUAL))
+    with serving(tiny_artifact, tmp_path / "server.log") as (port, _):
+        load = put_load_on(port, photos, clients=4, seconds=1)
+    assert not load.errors
+    assert load.waited and load.per_second == pytest.approx(len(load.waited) / load.seconds)
+
+
+def test_a_measured_process_tells_its_figures(tiny_artifact: Path, tmp_path: Path) -> None:
+    write_photos(tmp_path, 32, USUAL)
+    write_photos(tmp_path, 1, (4000, 3000))
+    first = measure("first", tiny_artifact, tmp_path)
+    assert first["seconds"] > 0 and first["megabytes"] > 10
+    figures = measure("captions", tiny_artifact, tmp_path, "float32")
+    assert set(figures["batches"]) == {"8", "32"} and set(figures["parts"]) == {"decode", "encode", "search"}
+    assert sum(figures["parts"].values()) < 2 * figures["one"]
