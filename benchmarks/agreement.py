@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -85,11 +86,11 @@ def caption_split(options: argparse.Namespace) -> None:
 
 def compare(references: Mapping[str, Sequence[str]], found: Mapping[str, Captions]) -> dict[str, Agreement]:
     """Each runtime against the first."""
-    from training.metrics import score
+    from training.metrics import photo_ciders
 
     expected, agreements = found[REFERENCE], {}
     ciders = {
-        title: score(references, {name: text for name, (text, _) in captions.items()}).values["CIDEr"]
+        title: fmean(photo_ciders(references, {name: text for name, (text, _) in captions.items()}).values())
         for title, captions in found.items()
     }
     for title, captions in found.items():

@@ -12,6 +12,17 @@ from benchmarks.photos import USUAL, read_all, write_photos
 from benchmarks.processes import measure
 from benchmarks.report import table, write_section
 from benchmarks.serving import serving
+from model.bundle import save_bundle
+
+from .bundles import untrained
+
+
+@pytest.fixture(scope="module")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What it says does not matter here."""
+    folder = tmp_path_factory.mktemp("untrained") / "artifacts"
+    save_bundle(folder, untrained())
+    return folder
 
 
 def test_a_command_rewrites_its_own_section_alone(tmp_path: Path) -> None:
@@ -56,19 +67,19 @@ def test_agreement_counts_equal_captions_and_how_far_the_others_are() -> None:
     assert found[REFERENCE] == reference
 
 
-def test_every_caption_under_load_is_counted_once(tiny_artifact: Path, tmp_path: Path) -> None:
+def test_every_caption_under_load_is_counted_once(artifact: Path, tmp_path: Path) -> None:
     photos = read_all(write_photos(tmp_path, 4, USUAL))
-    with serving(tiny_artifact, tmp_path / "server.log") as (port, _):
+    with serving(artifact, tmp_path / "server.log") as (port, _):
         load = put_load_on(port, photos, clients=4, seconds=1)
     assert not load.errors
     assert load.waited and load.per_second == pytest.approx(len(load.waited) / load.seconds)
 
 
-def test_a_measured_process_tells_its_figures(tiny_artifact: Path, tmp_path: Path) -> None:
+def test_a_measured_process_tells_its_figures(artifact: Path, tmp_path: Path) -> None:
     write_photos(tmp_path, 32, USUAL)
     write_photos(tmp_path, 1, (4000, 3000))
-    first = measure("first", tiny_artifact, tmp_path)
+    first = measure("first", artifact, tmp_path)
     assert first["seconds"] > 0 and first["megabytes"] > 10
-    figures = measure("captions", tiny_artifact, tmp_path, "float32")
+    figures = measure("captions", artifact, tmp_path, "float32")
     assert set(figures["batches"]) == {"8", "32"} and set(figures["parts"]) == {"decode", "encode", "search"}
     assert sum(figures["parts"].values()) < 2 * figures["one"]

@@ -26,7 +26,7 @@ def captioner() -> CaptionGenerator:
 
 @pytest.fixture
 def client(captioner: CaptionGenerator) -> FlaskClient:
-    return create_app(Settings(), captioner).test_client()
+    return create_app(Settings(cache_mb=0), captioner).test_client()
 
 
 def figures(text: str) -> dict[str, float]:

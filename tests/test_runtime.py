@@ -102,10 +102,13 @@ NEARNESS = """
 from pathlib import Path
 from model.captioner import CaptionGenerator
 photos = sorted(Path("static/samples").glob("*.jpg"))
+def per_word(caption):  # near ties may fall either way, so sentences and their sums may differ
+    return caption.log_probability / (1 + len(caption.text.split()))
+
 for width in range(7, 10):
     exact, reduced = (CaptionGenerator.load("artifacts", precision=name) for name in ("float32", "fastest"))
     pairs = zip(exact.generate(photos, 1, width), reduced.generate(photos, 1, width), strict=True)
-    print(max(abs(a.captions[0].log_probability - b.captions[0].log_probability) for a, b in pairs))
+    print(max(abs(per_word(a.captions[0]) - per_word(b.captions[0])) for a, b in pairs))
 """
 
 
@@ -118,4 +121,4 @@ def test_reduced_precision_stays_near_whatever_the_beam_width() -> None:
     )
     differences = [float(line) for line in run.stdout.split()]
     assert len(differences) == 3
-    assert max(differences) < 0.5
+    assert max(differences) < 0.15
