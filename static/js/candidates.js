@@ -11,10 +11,9 @@ export class Candidates {
     this.#levels = levels;
   }
 
-  // Its room is kept while a result is on its way.
   show({ state, found = [], caption }) {
     const others = found.filter((candidate) => candidate.caption !== caption);
-    byId("others").hidden = state === "done" && others.length === 0;
+    byId("others").hidden = others.length === 0;
     if (state !== "done") byId("others").open = false;
     byId("candidates").replaceChildren(...others.map((candidate) => this.#line(candidate)));
   }

@@ -1,17 +1,19 @@
 // Darkens a photo but for where the network looked: the 7x7 grid of a word, drawn softly.
 const CELLS = 12; // pixels of the canvas a cell of the grid; the browser smooths the rest
-const DARKEST = 0.78;
+const DARKEST = 0.75;
+const LIFT = 0.7; // below 1, so that what was looked at a little is still seen
 const SPREAD = 0.55; // of a cell's own light, in cells
 
 export function shine(canvas, weights, [rows, columns]) {
   canvas.width = columns * CELLS;
   canvas.height = rows * CELLS;
   const brightness = soften(weights, rows, columns);
-  const brightest = Math.max(...brightness);
+  const least = Math.min(...brightness);
+  const range = Math.max(...brightness) - least || 1;
   const context = canvas.getContext("2d");
   const picture = context.createImageData(canvas.width, canvas.height);
   brightness.forEach((light, index) => {
-    picture.data[4 * index + 3] = 255 * DARKEST * (1 - light / brightest);
+    picture.data[4 * index + 3] = 255 * DARKEST * (1 - ((light - least) / range) ** LIFT);
   });
   context.putImageData(picture, 0, 0);
 }

@@ -36,7 +36,7 @@ export class AlbumTools {
     const { items } = this.#album;
     const pending = items.filter(isPending).length;
     byId("album").hidden = byId("to-album").hidden = items.length === 0;
-    byId("album-count").textContent = pending > 0 ? `${items.length - pending} of ${items.length}` : `${items.length}`;
+    byId("album-count").textContent = pending > 0 ? `${items.length - pending} of ${items.length} done` : photos(items);
     byId("to-album").textContent = `Your photos (${items.length})`;
     byId("cancel-all").classList.toggle("needless", pending < 2);
     for (const button of document.querySelectorAll("[data-export]")) button.disabled = this.#described.length === 0;
@@ -45,7 +45,7 @@ export class AlbumTools {
   #search() {
     const found = this.#tiles.search(byId("search").value);
     byId("nothing-found").hidden = found > 0;
-    announce(`${found} of ${this.#album.items.length} photos`);
+    announce(`${found} of ${photos(this.#album.items)}`);
   }
 
   #cancelAll() {
@@ -59,6 +59,10 @@ export class AlbumTools {
     announce("All photos are removed.");
     byId("image").focus();
   }
+}
+
+function photos({ length }) {
+  return `${length} ${length === 1 ? "photo" : "photos"}`;
 }
 
 function save(items, kind) {

@@ -9,24 +9,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, FloatRect, sync_playwright
 
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, PHONE, TIMEOUT
 from tests.browser.visitor import CAMERA, CAT, COFFEE, ROCKET, Visitor
 from tests.servers import GUNICORN, ROOT, running
 
 DOCS = ROOT / "docs"
-DESKTOP = {"viewport": {"width": 1120, "height": 1010}}
-LOOK = """() => {
-  const reach = (button) => { button.focus(); return darkness(); };
-  const darkness = () => {
-    const canvas = document.querySelector("#spotlight");
-    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-    return data.reduce((sum, value, index) => sum + (index % 4 === 3 ? value : 0), 0);
-  };
-  const words = [...document.querySelectorAll("#words .word")];
-  words.sort((a, b) => reach(b) - reach(a))[0].focus();
-}"""
+DESKTOP = {"viewport": {"width": 1080, "height": 1290}}
+MARGIN = 24  # pixels around a part of the page
 
 
 def main() -> None:
@@ -47,11 +38,19 @@ def take(browser: Browser, site: str) -> None:
         visitor = arrive(browser, site, color_scheme=theme, **DESKTOP)
         save(visitor.page.screenshot(), f"page-{theme}")
         if theme == "light":
-            visitor.page.evaluate(LOOK)  # the word with the narrowest look
+            visitor.words().nth(1).hover()
             visitor.page.wait_for_timeout(400)
-            save(visitor.page.locator("#stage").screenshot(), "page-attention")
+            save(visitor.page.screenshot(clip=around(visitor, "#stage")), "page-attention")
     visitor = arrive(browser, site, **PHONE)
     save(visitor.page.screenshot(), "page-phone")
+
+
+def around(visitor: Visitor, selector: str) -> FloatRect:
+    """A part of the page with a margin."""
+    box = visitor.page.locator(selector).bounding_box()
+    assert box is not None
+    x, y, width, height = box["x"], box["y"], box["width"], box["height"]
+    return {"x": x - MARGIN, "y": y - MARGIN, "width": width + 2 * MARGIN, "height": height + 2 * MARGIN}
 
 
 def arrive(browser: Browser, site: str, **options: object) -> Visitor:
@@ -68,8 +67,8 @@ def arrive(browser: Browser, site: str, **options: object) -> Visitor:
 
 
 def save(png: bytes, name: str) -> None:
-    """As a PNG of 256 colours, a third as heavy."""
-    picture = Image.open(io.BytesIO(png)).convert("RGB").quantize(256)
+    """As a PNG of few colours, a third as heavy."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB").quantize(128, dither=Image.Dither.NONE)
     picture.save(DOCS / f"{name}.png", optimize=True)
     print(f"{DOCS / name}.png: {(DOCS / f'{name}.png').stat().st_size // 1000} kB")
 

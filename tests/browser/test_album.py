@@ -4,8 +4,6 @@ import csv
 import io
 import json
 
-import pytest
-
 from tests.browser.visitor import CAMERA, CAT, COFFEE, NOTES, Visitor
 
 
@@ -103,14 +101,15 @@ def test_export_has_file_caption_and_confidence_of_each(visitor: Visitor) -> Non
     assert list(csv.DictReader(io.StringIO(table))) == as_text
 
 
-@pytest.mark.parametrize("evil", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "\r=1"])
-def test_no_cell_of_the_csv_is_a_formula(visitor: Visitor, evil: str) -> None:
+def test_no_cell_of_the_csv_is_a_formula(visitor: Visitor) -> None:
+    evils = ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "\r=1"]
     text = visitor.page.evaluate(
-        """async (evil) => {
+        """async (evils) => {
           const { toCsv } = await import("/static/js/table.js");
-          return toCsv([{ file: evil, caption: `${evil}, "quoted"\\nand broken`, confidence: 0.5 }]);
+          const caption = (evil) => `${evil}, "quoted"\\nand broken`;
+          return toCsv(evils.map((evil) => ({ file: evil, caption: caption(evil), confidence: 0.5 })));
         }""",
-        evil,
+        evils,
     )
-    ((file, caption, confidence),) = list(csv.reader(io.StringIO(text, newline="")))[1:]
-    assert (file, caption, confidence) == (f"'{evil}", f'\'{evil}, "quoted"\nand broken', "0.5")
+    rows = list(csv.reader(io.StringIO(text, newline="")))[1:]
+    assert rows == [[f"'{evil}", f'\'{evil}, "quoted"\nand broken', "0.5"] for evil in evils]

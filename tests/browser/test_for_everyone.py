@@ -175,8 +175,8 @@ def test_result_and_failure_are_announced(visitor: Visitor) -> None:
 # ---------------------------------------------------------------- layout and weight
 
 
-SCREENS = [{}, PHONE, {"viewport": {"width": 320, "height": 640}}]
-on_every_screen = pytest.mark.parametrize("options", SCREENS, ids=["desktop", "phone", "small"])
+SCREENS = [{}, {"viewport": {"width": 900, "height": 700}}, PHONE, {"viewport": {"width": 320, "height": 640}}]
+on_every_screen = pytest.mark.parametrize("options", SCREENS, ids=["desktop", "tablet", "phone", "small"])
 LONG = "a young man wearing a yellow shirt and jeans is standing in front of a crowd of people"
 
 
