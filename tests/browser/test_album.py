@@ -44,10 +44,10 @@ def test_photos_and_captions_survive_a_reload(visitor: Visitor) -> None:
     assert visitor.words().count() > 3  # its attention too
 
 
-def test_page_says_that_the_server_keeps_nothing(visitor: Visitor) -> None:
+def test_page_says_that_the_server_keeps_no_photo(visitor: Visitor) -> None:
     assert "not kept on the server" in visitor.page.inner_text("#terms")
     visitor.describe(CAT)
-    assert "The server keeps nothing." in visitor.page.inner_text("#album-note")
+    assert "The server keeps no photo." in visitor.page.inner_text("#album-note")
 
 
 def test_edited_caption_survives_a_reload(visitor: Visitor) -> None:
@@ -94,7 +94,8 @@ def test_all_are_removed_only_once_confirmed(visitor: Visitor) -> None:
     assert len(visitor.tiles()) == 2
     visitor.page.click("#remove-all")
     visitor.page.get_by_role("dialog").get_by_role("button", name="Remove all").click()
-    assert visitor.tiles() == [] and not visitor.page.locator("#album").is_visible()
+    visitor.page.wait_for_selector("#album", state="hidden")
+    assert visitor.tiles() == []
     reload(visitor)
     assert visitor.tiles() == []
 
