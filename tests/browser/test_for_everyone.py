@@ -22,7 +22,13 @@ WATCH_SHIFTS = """
 """
 
 
+# What fades in is pale for a moment; what turns for ever is not waited for.
+AT_REST = """() => Promise.allSettled(document.getAnimations()
+  .filter(({ effect }) => effect.getComputedTiming().endTime !== Infinity).map(({ finished }) => finished))"""
+
+
 def violations(visitor: Visitor) -> list[tuple[str, list[str]]]:
+    visitor.page.evaluate(AT_REST)
     options = {"runOnly": STANDARDS, "resultTypes": ["violations"]}
     found = Axe().run(visitor.page, options=options).response["violations"]
     return [(rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in found]
