@@ -6,7 +6,7 @@ DATASET ?= ../shared/flickr8k
 BIN := .venv/bin
 export PORT
 
-.PHONY: help setup run test lint format screenshots train evaluate clean
+.PHONY: help setup run test lint format screenshots train evaluate benchmark clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -50,6 +50,10 @@ train: setup  ## train on DATASET=DIR (more options: python training/train.py --
 
 evaluate: setup  ## score the artifact on DATASET=DIR and compare with artifacts/metrics.json
 	$(BIN)/python training/evaluate.py --artifacts artifacts --dataset $(DATASET) --split test --check 0.002
+
+benchmark: setup  ## measure speed and load on a quiet machine; writes docs/performance.md (8 minutes)
+	$(BIN)/python benchmarks/latency.py
+	$(BIN)/python benchmarks/load.py
 
 clean:  ## remove what the commands above made, except artifacts and runs
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

@@ -126,6 +126,7 @@ def page(figures: Figures, goals: Sequence[Sequence[str]], photos: str) -> str:
         ("TensorFlow", f"{figures['first on TensorFlow']['seconds']:.2f} s",
          f"{figures['TensorFlow, float32']['megabytes']:.0f} MB"),
         (SHIPPED, f"{figures['first']['seconds']:.2f} s", f"{shipped['megabytes']:.0f} MB"),
+        ("the same after batches of 32", "", f"{shipped['megabytes_in_batches']:.0f} MB"),
         ("the server, with gunicorn's master", "", f"{figures['http']['megabytes']:.0f} MB"),
     ]  # fmt: skip
     return f"""
@@ -141,6 +142,9 @@ padded prefix for each of 11 words; TensorFlow's forward pass of our encoder alo
 {milliseconds(figures["forward"]["one"])}.
 
 {table(("", f"one of {size}", "in 8", "in 32", "12 megapixels", "photos/s of a folder", "times faster"), rows)}
+
+A photo's share of a batch of 8 takes {shipped["batches"]["8"] / shipped["one"]:.2f} of what it takes alone: no more
+than that could be won by captioning the photos of concurrent requests together, so the server captions them one by one.
 
 {table(("parts of one caption", "decode", "encode", "search"), parts)}
 
