@@ -141,3 +141,11 @@ def test_a_missing_configuration_is_one_line_and_exit_two(tmp_path: Path, capsys
     assert main(["--artifacts", str(tmp_path)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: {tmp_path / 'config.json'} must be readable: ")
+
+
+def test_the_readme_tells_the_scores_of_the_artifact_that_ships(tmp_path: Path) -> None:
+    readme = Path(__file__).parent.parent / "README.md"
+    again = tmp_path / "README.md"
+    again.write_text(readme.read_text(encoding="utf-8"), encoding="utf-8")
+    fill_readme(again, readme.parent / "artifacts")
+    assert again.read_text(encoding="utf-8") == readme.read_text(encoding="utf-8")
