@@ -4,9 +4,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PORT ?= 5000
 DATASET ?= ../shared/flickr8k
 BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --annotation-style line \
+	--custom-compile-command "make lock"
 export PORT
 
-.PHONY: help setup run test lint format screenshots train evaluate benchmark clean
+.PHONY: help setup run test lint format lock screenshots train evaluate benchmark clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -14,15 +17,15 @@ help:  ## list the commands
 # Each stamp is as old as the packages it stands for, so nothing is installed twice.
 .venv/serve.stamp: requirements-serve.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-serve.txt
+	$(INSTALL) -r requirements-serve.txt
 	touch $@
 
 .venv/train.stamp: requirements.txt .venv/serve.stamp
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(INSTALL) -r requirements.txt
 	touch $@
 
 .venv/dev.stamp: requirements-dev.txt .venv/train.stamp
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(INSTALL) -r requirements-dev.txt
 	touch $@
 
 setup: .venv/train.stamp  ## make .venv with everything that serving and training need
@@ -41,6 +44,13 @@ lint: .venv/dev.stamp  ## check style and types
 format: .venv/dev.stamp  ## put the code in its standard form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# All packages are resolved together, so that the smaller sets are parts of the largest. Versions change only where
+# requirements/ asks for it; without the old requirements-dev.txt, all are the newest.
+lock: .venv/dev.stamp  ## pin what requirements/*.in ask for, and all that they need, with hashes
+	$(COMPILE) requirements/dev.in --output-file requirements-dev.txt
+	$(COMPILE) requirements/train.in --constraints requirements-dev.txt --output-file requirements.txt
+	$(COMPILE) requirements/serve.in --constraints requirements-dev.txt --output-file requirements-serve.txt
 
 screenshots: .venv/dev.stamp  ## take the pictures of the page in docs/ (needs Chromium)
 	$(BIN)/python -m tests.browser.screenshots
