@@ -8,32 +8,10 @@ from flask import Flask, Response, current_app, g, jsonify, make_response, rende
 from werkzeug.exceptions import HTTPException
 
 from model.errors import ImageError, NoAttention
+from web.codes import CODES
 from web.limits import MAX_PARTS, MAX_TEXT_BYTES, GarbledForm
 from web.logs import write_log
 from web.tracing import request_id
-
-# Stable words for clients to branch on, and the status each is sent with.
-STATUS = {
-    "bad_form": 400,
-    "bad_option": 400,
-    "bad_request": 400,
-    "empty_file": 400,
-    "multiple_files": 400,
-    "no_file": 400,
-    "not_found": 404,
-    "method_not_allowed": 405,
-    "too_large": 413,
-    "not_an_image": 415,
-    "unsupported_media_type": 415,
-    "bad_image": 422,
-    "damaged_image": 422,
-    "no_attention": 422,
-    "too_many_pixels": 422,
-    "internal_error": 500,
-    "busy": 503,
-    "unavailable": 503,
-    "deadline": 504,
-}
 
 BAD_REQUEST = "The request could not be understood, or broke off before its end."
 _BAD_FORM = (
@@ -49,7 +27,7 @@ class Problem(Exception):
         super().__init__(detail)
         self.code = code
         self.detail = detail
-        self.status = HTTPStatus(STATUS[code])
+        self.status = CODES[code].status
         self.headers = headers or {}
 
     def as_json(self) -> dict[str, object]:
@@ -135,7 +113,12 @@ def _from_bad_request(error: HTTPException) -> Problem:
 def from_bug(error: Exception) -> Problem:
     """The log gets the reason, the client the number to find it by."""
     write_log("unexpected error", level=logging.ERROR, error=error, id=request_id())
-    return Problem("internal_error", f"Something went wrong on our side. If it stays, report it with {request_id()}.")
+    return Problem("internal_error", internal_error(request_id()))
+
+
+def internal_error(instance: str) -> str:
+    """What a client is told of a bug."""
+    return f"Something went wrong on our side. If it stays, report it with {instance}."
 
 
 def _limits() -> str:
