@@ -4,16 +4,15 @@ The master never loads TensorFlow, which does not survive a fork: each worker lo
 captioner, and only then takes requests. What can be checked beforehand is, so that a bad start is one line.
 """
 
-import os
 import sys
 from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
+from tempfile import gettempdir
 
 from gunicorn.arbiter import Arbiter
 
 from model.checksums import verify
 from model.errors import CaptionerError
+from web.figures import make_folder, remove_folder
 from web.settings import Settings
 from web.startup import configure_tensorflow, require_free_port
 from web.worker import Worker
@@ -34,6 +33,7 @@ def on_starting(server: Arbiter) -> None:
             require_free_port(settings.host, settings.port)
     except CaptionerError as error:
         sys.exit(f"Cannot start: {error}")
+    make_folder(Path(worker_tmp_dir or gettempdir()))
 
 
 def child_exit(server: Arbiter, worker: Worker) -> None:
@@ -45,8 +45,7 @@ def child_exit(server: Arbiter, worker: Worker) -> None:
 
 def on_exit(server: Arbiter) -> None:
     """Leave nothing of ours behind."""
-    if Path(os.environ[FIGURES]).name.startswith(OURS):
-        rmtree(os.environ[FIGURES], ignore_errors=True)
+    remove_folder()
 
 
 bind = settings.address
@@ -58,9 +57,4 @@ graceful_timeout = settings.deadline_seconds + 10  # to answer what it has when 
 # Heartbeats need no disk, which may be read-only; gunicorn makes an unlinked file of its own there.
 memory = Path("/dev/shm")  # noqa: S108
 worker_tmp_dir = str(memory) if memory.is_dir() else None
-# The workers add up their figures for `web/metrics.py` here; a reload, which reads this file again, keeps the folder.
-FIGURES = "PROMETHEUS_MULTIPROC_DIR"
-OURS = "captioner-figures-"
-if FIGURES not in os.environ:
-    os.environ[FIGURES] = mkdtemp(prefix=OURS, dir=worker_tmp_dir)
 control_socket_disable = True

@@ -107,6 +107,9 @@ def test_nothing_of_the_photo_is_kept() -> None:
      b'[{"text": "a", "log_probability": "x", "confidence": null, "attention": null}]',
      b'[{"text": ["a"], "log_probability": -1, "confidence": null, "attention": null}]',
      b'[{"text": "a", "log_probability": -1, "confidence": null, "attention": {"grid": [1], "words": []}}]',
+     b'[{"text": "\\ud800", "log_probability": -1, "confidence": null, "attention": null}]',
+     b'[{"text": "a", "log_probability": -1' + b"0" * 400 + b', "confidence": null, "attention": null}]',
+     b'[{"text": "a", "log_probability": -1, "confidence": 0, "attention": {"grid": [1, Infinity], "words": []}}]',
      b'[{"text": "", "log_probability": -1, "confidence": 2, "attention": {"grid": [1, 1], "words": [["", [1, 2]]]}}]'],
 )  # fmt: skip
 def test_nonsense_in_the_store_is_as_good_as_nothing(nonsense: bytes) -> None:
@@ -206,6 +209,13 @@ def test_a_key_of_another_kind_is_as_good_as_nothing() -> None:
     with redis_server() as url:
         Redis.from_url(url).lpush("key", "value")
         assert RedisStore(url).read("key") is None
+
+
+def test_of_a_huge_value_only_the_beginning_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "PATIENCE_SECONDS", 5.0)
+    with redis_server() as url:
+        Redis.from_url(url).set("key", bytes(3 * stores.LARGEST))
+        assert len(patient(url).read("key") or b"") == stores.LARGEST
 
 
 @pytest.mark.parametrize("url", ["localhost", "http://localhost", "redis://localhost:port/0"])

@@ -49,7 +49,7 @@ class CaptionCache:
         value = self._store.read(key)
         try:
             return None if value is None else _captions(json.loads(value))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError):
             return None
 
     def keep(self, keys: Sequence[str], captions: "Captions") -> None:
@@ -74,12 +74,12 @@ def _entry(caption: "Caption") -> dict[str, Any]:
 
 
 def _captions(entries: Any) -> "Captions":
-    """Inverse of `_entry`, for each. Raises ValueError, TypeError, KeyError or AttributeError for anything else."""
+    """Inverse of `_entry`, for each. Raises all that `read` expects for anything else."""
     from model.captioner import Caption  # late: whoever has captions has loaded it
 
     captions = tuple(
         Caption(
-            str.strip(entry["text"]),
+            _text(entry["text"]),
             _number(entry["log_probability"]),
             None if entry["confidence"] is None else _number(entry["confidence"]),
             None if entry["attention"] is None else _attention(entry["attention"]),
@@ -89,6 +89,11 @@ def _captions(entries: Any) -> "Captions":
     if not captions:
         raise ValueError("an entry holds at least one caption")
     return captions
+
+
+def _text(value: Any) -> str:
+    str.encode(value)  # half a surrogate pair passes as JSON, and could be sent to no one
+    return str.strip(value)
 
 
 def _number(value: Any) -> float:
@@ -101,7 +106,7 @@ def _attention(entry: Any) -> "Attention":
     from model.captioner import Attention, WordAttention
 
     rows, columns = map(int, entry["grid"])
-    words = tuple(WordAttention(str.strip(word), np.array(weights, float)) for word, weights in entry["words"])
+    words = tuple(WordAttention(_text(word), np.array(weights, float)) for word, weights in entry["words"])
     if not all(word.weights.shape == (rows * columns,) and np.isfinite(word.weights).all() for word in words):
         raise ValueError("attention holds a weight for each cell of its grid")
     return Attention((rows, columns), words)

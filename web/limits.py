@@ -6,8 +6,11 @@ from time import monotonic
 from typing import IO, Any
 
 from flask import Flask, Request, Response, request
+from werkzeug import formparser
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest
 from werkzeug.formparser import FormDataParser
+from werkzeug.sansio.multipart import MultipartDecoder
 
 MAX_PARTS = 20
 MAX_TEXT_BYTES = 128 * 1024  # werkzeug holds its read buffer of 64 kB against the same limit
@@ -32,6 +35,16 @@ class Body:
             raise
         except Exception as error:
             raise OSError("the body cannot be read") from error
+
+
+class PartHeads(MultipartDecoder):
+    """Takes a multipart form apart; a file may have a name in any encoding, since nobody reads it."""
+
+    def _parse_headers(self, data: bytes | bytearray) -> Headers:
+        return super()._parse_headers(data.decode(errors="replace").encode())
+
+
+vars(formparser)["MultipartDecoder"] = PartHeads  # werkzeug leaves no other way, and calls such a form garbled
 
 
 class InMemoryRequest(Request):

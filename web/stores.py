@@ -16,6 +16,7 @@ DAY = 24 * 3600
 ENTRY_BYTES = 300  # of memory that an entry takes beside its value
 PATIENCE_SECONDS = 0.012  # for an answer of Redis, which a photo asks up to three times
 LATE_SECONDS = 1.0  # by when an answer that nobody waits for is given up
+LARGEST = 2**20  # bytes of an entry; whatever else lies in a Redis must not fill our memory
 PAUSE_SECONDS = 2.0  # after which one photo tries again
 
 
@@ -85,8 +86,8 @@ class RedisStore:
 
     def read(self, key: str) -> bytes | None:
         """What any replica kept."""
-        value = self._ask(lambda: self._redis.get(key))
-        return value if isinstance(value, bytes) else None
+        value = self._ask(lambda: self._redis.getrange(key, 0, LARGEST - 1))
+        return value if isinstance(value, bytes) and value else None
 
     def keep(self, keys: Sequence[str], value: bytes) -> None:
         """Keep it for every replica."""

@@ -1,6 +1,7 @@
 """gunicorn's thread worker, with manners: it starts and stops without fuss, and refuses garbage in our own words."""
 
 import json
+import logging
 import select
 import signal
 import socket
@@ -17,7 +18,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from model.errors import CaptionerError
 from web.logs import write_log
-from web.problems import BAD_REQUEST, problem_body
+from web.problems import BAD_REQUEST, internal_error, problem_body
 
 HANG_UP_SECONDS = 5  # what a client gets to read that its time is over
 _STATUS = {
@@ -81,13 +82,15 @@ class Worker(ThreadWorker):
                     conn.sock.shutdown(socket.SHUT_RD if over < HANG_UP_SECONDS else socket.SHUT_RDWR)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Answer what is no HTTP as a problem; gunicorn would repeat it in a page and in its log."""
-        if not isinstance(exc, ParseException):
-            super().handle_error(req, client, addr, exc)
-            return
-        status, number = _STATUS.get(type(exc), HTTPStatus.BAD_REQUEST), uuid.uuid4().hex
-        write_log("request", id=number, method=None, route=None, status=status, outcome="bad_request")
-        body = json.dumps(problem_body("bad_request", BAD_REQUEST, number, status)).encode()
+        """Answer as a problem what never reaches Flask; gunicorn would repeat the request, in a page and in its log."""
+        number = uuid.uuid4().hex
+        if isinstance(exc, ParseException):
+            status, code, detail = _STATUS.get(type(exc), HTTPStatus.BAD_REQUEST), "bad_request", BAD_REQUEST
+        else:
+            status, code, detail = HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", internal_error(number)
+            write_log("unexpected error", level=logging.ERROR, error=exc, id=number)
+        write_log("request", id=number, method=None, route=None, status=status, outcome=code)
+        body = json.dumps(problem_body(code, detail, number, status)).encode()
         head = (
             f"HTTP/1.1 {status} {status.phrase}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
             f"X-Request-ID: {number}\r\nX-Content-Type-Options: nosniff\r\nContent-Length: {len(body)}\r\n\r\n"
