@@ -18,7 +18,9 @@ AT_LEAST = {"keras": (3, 15, 1), "pillow": (13, 0, 0), "gunicorn": (26, 1)}
 def _asked(name: str) -> dict[str, str]:
     """What one file of requirements/ asks for by itself: package to version."""
     lines = (ROOT / "requirements" / f"{name}.in").read_text().splitlines()
-    asked = [re.match(r"([a-z0-9-]+)(?:\[.+?\])?==([^ ;]+)", line) for line in lines if not line.startswith(("#", "-r "))]
+    asked = [
+        re.match(r"([a-z0-9-]+)(?:\[.+?\])?==([^ ;]+)", line) for line in lines if not line.startswith(("#", "-r "))
+    ]
     assert all(asked), f"requirements/{name}.in asks for something without an exact version"
     return {each[1]: each[2] for each in asked if each}
 
