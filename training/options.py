@@ -1,10 +1,13 @@
 """The options of `training/train.py`: one dataclass, one parser, no Keras."""
 
 import argparse
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from types import NoneType
+from typing import Any, Self, get_args
 
 from model.errors import SettingsError
+from training.config_file import read_options
 
 DATASETS = """\
 Where to get photos with captions:
@@ -60,8 +63,10 @@ class TrainingOptions:
     consensus: float = 0.5
     seed: int = 1
     tensorboard: bool = False
+    given: frozenset[str] = field(default=frozenset(), compare=False)  # what was chosen, not left at its default
 
     def __post_init__(self) -> None:
+        self._refuse_choices()
         if self.epochs < 0 or (self.epochs == 0 and self.init is None):
             raise SettingsError(
                 f"--epochs must be at least 1, or 0 where --init brings a trained decoder, not {self.epochs}"
@@ -82,6 +87,35 @@ class TrainingOptions:
         if not 0.3 <= self.zoom <= 1:
             raise SettingsError(f"--zoom is a share of the photo's side, 0.3 to 1, not {self.zoom}")
 
+    def _refuse_choices(self) -> None:
+        for name, allowed in _CHOICES.items():
+            if (value := getattr(self, name)) not in allowed:
+                raise SettingsError(f"{_flag(name)} must be {' or '.join(map(str, allowed))}, not {value}")
+        if self.init is not None and (given := [_flag(name) for name in NETWORK if name in self.given]):
+            raise SettingsError(f"--init brings the encoder and decoder of {self.init}: leave out {', '.join(given)}")
+
+    def for_photos(self, count: int) -> Self:
+        """The options for a training on `count` photos: where `--init` meets few, what was not chosen is `FEW`'s."""
+        if self.init is None or count > FEW_PHOTOS:
+            return self
+        return replace(self, **{name: value for name, value in FEW.items() if name not in self.given})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every option that has a say, as `--config` reads it: plain JSON values."""
+        silent = {"given", *(NETWORK if self.init is not None else ())}
+        values = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in silent}
+        return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
+
+
+NETWORK = ("encoder", "encoder_weights", "decoder", "units", "lstm_layers", "heads", "merge_blocks")
+FEW_PHOTOS = 500
+FEW: dict[str, Any] = {
+    "epochs": 30,
+    "batch_size": 4,
+    "learning_rate": 3e-4,
+    "min_count": 2,
+    "patience": 10,
+}
 
 _HELP = {
     "dataset": "folder of photos and captions, in any layout that training/datasets.py knows (required)",
@@ -131,34 +165,51 @@ _CHOICES = {
 
 
 def parse(arguments: list[str] | None = None) -> TrainingOptions:
-    """Options from the command line; argparse ends the process with a message where they are impossible."""
+    """Options from the command line, then from the file it names; the process ends with a line where they cannot be."""
+    parser = _parser()
+    values = vars(parser.parse_args(arguments))
+    file = values.pop("config", None)
+    try:
+        values = {**(read_options(file, KINDS) if file else {}), **values}
+        if "dataset" not in values:
+            parser.error(f"--dataset DIR is missing: the folder with photos and captions\n\n{DATASETS}")
+        return TrainingOptions(**values, given=frozenset(values))
+    except SettingsError as exc:
+        beside = f" (with what {file} says)" if file and str(file) not in str(exc) else ""
+        parser.exit(2, f"{parser.prog}: {exc}{beside}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Knows no defaults, so that what it returns is what was given."""
     parser = argparse.ArgumentParser(
         description="Train a captioner and write it to artifacts/.",
         epilog=DATASETS,
-        formatter_class=_Formatter,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
     )
-    for field in fields(TrainingOptions):
-        settings: dict[str, object] = {"help": _HELP[field.name]}
-        if field.type is bool:
-            settings["action"] = "store_true"
+    parser.add_argument(
+        "--config", type=Path, help="options in a file, TOML or JSON (WORK/config.json of a run); flags win over it"
+    )
+    for name, kind in KINDS.items():
+        text, default = _HELP[name], getattr(TrainingOptions, name, None)
+        if name in FEW:
+            text += f" (default: {default}; {FEW[name]} where --init meets at most {FEW_PHOTOS} photos)"
+        elif default not in (None, False):
+            text += f" (default: {default})"
+        if kind is bool:
+            parser.add_argument(_flag(name), action=argparse.BooleanOptionalAction, help=text)
         else:
-            kind = {"int": int, "float": float, "str": str}.get(getattr(field.type, "__name__", ""), Path)
-            settings.update(type=kind, default=field.default, choices=_CHOICES.get(field.name))
-        if field.name == "dataset":
-            settings["default"] = None
-        parser.add_argument(_flag(field.name), **settings)  # type: ignore[arg-type]
-    values = vars(parser.parse_args(arguments))
-    if values["dataset"] is None:
-        parser.error(f"--dataset DIR is missing: the folder with photos and captions\n\n{DATASETS}")
-    try:
-        return TrainingOptions(**values)
-    except SettingsError as exc:
-        parser.error(str(exc))
+            parser.add_argument(_flag(name), type=kind, choices=_CHOICES.get(name), help=text)
+    return parser
+
+
+def _kind(annotation: Any) -> type:
+    """`Path` of `Path | None`."""
+    return next((part for part in get_args(annotation) if part is not NoneType), annotation)
+
+
+KINDS = {each.name: _kind(each.type) for each in fields(TrainingOptions) if each.name != "given"}
 
 
 def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
-
-
-class _Formatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
-    """Defaults beside each option, the epilog as it stands."""

@@ -10,7 +10,6 @@ import os
 import shlex
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -42,9 +41,12 @@ def train(options: TrainingOptions, command: str) -> None:
     """Dataset to artifact. Raises CaptionerError where the data, the encoder or an option stand in the way."""
     from training import splits
     from training.datasets import load_dataset, write_split
+    from training.results import replace_file, to_json
 
     started, dataset = time.monotonic(), load_dataset(options.dataset, seed=options.seed)
     print(dataset.summary(), flush=True)
+    options = options.for_photos(len(dataset.splits["train"]))
+    replace_file(options.work / "config.json", to_json(options.to_dict()))
 
     with quiet_import():
         import keras
@@ -86,7 +88,7 @@ def train(options: TrainingOptions, command: str) -> None:
     confidence = learn_confidence(chosen.found, run.dev.photos, tokenizer)
     record = {
         "command": command,
-        "options": {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()},
+        "options": options.to_dict(),
         "dataset": dataset.summary(),
         "init": beginning.record,
         "dev_cider_own_tokens": scores,
