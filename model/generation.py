@@ -9,7 +9,7 @@ from model.config import MAX_BEAM_WIDTH, DecodingConfig
 from model.decoder import Decoder
 from model.errors import NoAttention
 from model.runtime import Arrays, Compiled, Precision, compiled
-from model.search import Hypothesis, beam_search, candidates
+from model.search import Hypothesis, beam_search, candidates, pick
 from model.tokenizer import PAD, START
 
 _WIDTHS = (8, MAX_BEAM_WIDTH)  # a step is compiled for each: the fewer candidates it offers, the faster it is
@@ -43,7 +43,7 @@ class Generator:
             nonlocal states
             if check is not None:
                 check()
-            carried = [np.take_along_axis(state, parents[:, :, None], 1) for state in states]
+            carried = [pick(state, parents) for state in states]
             words, log_probabilities, *states = compiled_step([ids.astype(np.int32), *carried, *memory])
             return words, log_probabilities
 
