@@ -68,7 +68,7 @@ def tutorial(options: argparse.Namespace) -> None:
         import keras
     whole = keras.applications.ResNet50(weights=None)
     encoder = keras.Model(whole.input, whole.layers[-2].output)
-    decoder, usual = _tutorial_decoder(keras), _photos(options, USUAL)
+    decoder, usual = tutorial_decoder(VOCABULARY, MAX_LENGTH), _photos(options, USUAL)
 
     def caption(data: bytes) -> list[int]:
         import io
@@ -102,14 +102,17 @@ def forward(options: argparse.Namespace) -> None:
     _tell(one=median(_timed(run, pixels) for _ in range(30)))
 
 
-def _tutorial_decoder(keras: Any) -> Any:
+def tutorial_decoder(vocabulary: int, length: int) -> Any:
+    """The tutorials' network: a pooled photo (B, 2048), the words so far (B, length) -> the odds of the next."""
+    import keras
+
     layers = keras.layers
-    photo, words = keras.Input((2048,)), keras.Input((MAX_LENGTH,))
+    photo, words = keras.Input((2048,)), keras.Input((length,))
     left = layers.Dense(UNITS, activation="relu")(layers.Dropout(0.4)(photo))
-    embedded = layers.Embedding(VOCABULARY, UNITS, mask_zero=True)(words)
+    embedded = layers.Embedding(vocabulary, UNITS, mask_zero=True)(words)
     right = layers.LSTM(UNITS)(layers.Dropout(0.4)(embedded))
     merged = layers.Dense(UNITS, activation="relu")(layers.add([left, right]))
-    return keras.Model([photo, words], layers.Dense(VOCABULARY, activation="softmax")(merged))
+    return keras.Model([photo, words], layers.Dense(vocabulary, activation="softmax")(merged))
 
 
 def _captioner(options: argparse.Namespace) -> Any:
