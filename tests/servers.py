@@ -89,7 +89,7 @@ def running(command: tuple[str, ...], artifacts: Path, log: Path, **settings: st
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=environment(artifacts, port, PROMETHEUS_MULTIPROC_DIR=str(figures), **settings),
+            env=environment(artifacts, port, **{"PROMETHEUS_MULTIPROC_DIR": str(figures), **settings}),
             stdout=output,
             stderr=output,
             start_new_session=True,

@@ -1,19 +1,15 @@
-"""HTTP that is not as it should be is answered as what it is: in process, and over a socket of the real server."""
+"""Forms that are not as they should be are answered as what they are. Over a socket: `reliability/test_http.py`."""
 
 import gzip
-import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
-from model.bundle import save_bundle
 from model.captioner import CaptionGenerator
 from tests.bundles import untrained
 from tests.pictures import corners, encode
-from tests.servers import GUNICORN, Server, running
 from web.settings import Settings
 
 PHOTO = encode(corners(), "PNG")
@@ -99,66 +95,3 @@ def test_thousands_of_parts_are_too_many(client: FlaskClient) -> None:
 
 def test_part_heads_without_end_are_too_large(client: FlaskClient) -> None:
     assert post(client, b"--edge\r\nX: " + b"x" * 500_000) == (413, "too_large")
-
-
-# ---------------------------------------------------------------- over a socket
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("garbled")
-    save_bundle(folder / "artifact", untrained())
-    with running(GUNICORN, folder / "artifact", folder / "log", MAX_UPLOAD_MB="1") as server:
-        yield server
-    assert "Traceback" not in server.log.read_text()
-
-
-def head(*lines: str) -> bytes:
-    given = ("POST /predict HTTP/1.1", "Host: here", "Connection: close", f"Content-Type: {FORM}", *lines, "", "")
-    return "\r\n".join(given).encode()
-
-
-def chunk(data: bytes) -> bytes:
-    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
-
-
-def heard(answer: bytes) -> tuple[int, Any]:
-    top, _, body = answer.partition(b"\r\n\r\n")
-    return int(top.split()[1]), json.loads(body).get("code") if b"json" in top else None
-
-
-def test_a_chunked_form_is_read(server: Server) -> None:
-    pieces = (chunk(WHOLE[start : start + 7]) for start in range(0, len(WHOLE), 7))
-    assert heard(server.say(head("Transfer-Encoding: chunked"), b"".join(pieces), chunk(b""))) == (200, None)
-
-
-def test_a_chunked_body_beyond_the_limit_is_too_large(server: Server) -> None:
-    pieces = [head("Transfer-Encoding: chunked"), chunk(part()), *[chunk(bytes(2**16))] * 40, chunk(b"")]
-    assert heard(server.say(*pieces)) == (413, "too_large")
-
-
-def test_garbled_chunks_are_a_bad_request(server: Server) -> None:
-    for garbage in (b"zz\r\n" + WHOLE, b"-5\r\nhello\r\n", chunk(WHOLE)[:-40]):
-        status, code = heard(server.say(head("Transfer-Encoding: chunked"), garbage))
-        assert status == 400 and code in ("bad_request", "bad_form")
-
-
-def test_a_body_cut_before_its_end_is_a_bad_request(server: Server) -> None:
-    for sent in (len(WHOLE) - 20, 100, 10):
-        status, code = heard(server.say(head(f"Content-Length: {len(WHOLE)}"), WHOLE[:sent]))
-        assert (status, code) in ((400, "bad_request"), (400, "bad_form"))
-
-
-def test_a_request_with_two_lengths_is_refused(server: Server) -> None:
-    lengths = f"Content-Length: {len(WHOLE)}", f"Content-Length: {len(WHOLE) - 9}"
-    assert heard(server.say(head(*lengths), WHOLE))[0] == 400
-    both = f"Content-Length: {len(WHOLE)}", "Transfer-Encoding: chunked"
-    assert heard(server.say(head(*both), chunk(WHOLE), chunk(b"")))[0] == 400
-
-
-@pytest.mark.parametrize("garbage", [b"\x00" * 100, b"\x16\x03\x01 hello", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"])
-def test_what_is_no_http_hurts_nobody(server: Server, garbage: bytes) -> None:
-    answer = server.say(garbage)
-    assert not answer or answer.split()[1].startswith(b"4") or answer.split()[1] == b"505"
-    assert b"Traceback" not in answer
-    assert server.caption(PHOTO)[0] == 200
