@@ -14,6 +14,8 @@ import numpy as np
 
 if "keras" not in sys.modules and find_spec("openvino"):  # Keras asks once, when it is imported
     os.environ.setdefault("KERAS_BACKEND", "openvino")
+# Imported, it tells Google Analytics of every start and writes an id into the home folder. OpenVINO does without.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
 Arrays = Sequence[np.ndarray]
 Function = Callable[..., Sequence[Any]]  # Keras tensors, one argument each -> tensors
