@@ -9,7 +9,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--custom-compile-command "make lock"
 export PORT
 
-.PHONY: help setup run test lint format lock screenshots train evaluate benchmark clean
+.PHONY: help setup run test fuzz lint format lock screenshots train evaluate benchmark clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -35,6 +35,9 @@ run: .venv/serve.stamp  ## serve http://localhost:$(PORT)
 
 test: .venv/dev.stamp  ## run the tests
 	$(BIN)/python -m pytest
+
+fuzz: .venv/dev.stamp  ## ask a server what its OpenAPI document allows and forbids, 2,000 times each (2 minutes)
+	$(BIN)/python -m tests.fuzz
 
 lint: .venv/dev.stamp  ## check style and types
 	$(BIN)/ruff check .

@@ -37,6 +37,7 @@ def create_app(settings: Settings | None = None, captioner: Captioner | None = N
     open_log()
     app = Flask(__name__)
     app.json = CaptionFirst(app)
+    app.jinja_env.policies["json.dumps_kwargs"] = {}  # nor does a page sort what it shows
     app.config["SETTINGS"] = settings
     cache = CaptionCache(open_store(settings.redis_url, settings.cache_mb), fingerprint(settings.artifacts))
     captioner = captioner or load_captioner(settings.artifacts)

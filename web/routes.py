@@ -5,6 +5,8 @@ from flask.typing import ResponseReturnValue
 
 from web.admission import Deadline
 from web.captioning import Answer, CaptionService
+from web.codes import CODES
+from web.openapi import describe
 from web.preview import preview
 from web.problems import Problem
 from web.uploads import Options, read_options, read_photo
@@ -53,6 +55,18 @@ def ready() -> ResponseReturnValue:
 def live() -> ResponseReturnValue:
     """200 as long as the process answers at all, for whoever would restart it otherwise."""
     return {"status": "alive"}
+
+
+@routes.get("/openapi.json")
+def openapi() -> ResponseReturnValue:
+    """The API, for programs."""
+    return describe(current_app.config["SETTINGS"])
+
+
+@routes.get("/docs")
+def docs() -> ResponseReturnValue:
+    """The same, for people."""
+    return render_template("docs.html", api=describe(current_app.config["SETTINGS"]), codes=CODES)
 
 
 def require_ready() -> CaptionService:

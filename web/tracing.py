@@ -18,6 +18,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+CACHING = {"Cache-Control": "no-store"}  # of all but the page's files
 
 
 def register_tracing(app: Flask) -> None:
@@ -44,7 +45,7 @@ def finish(response: Response) -> Response:
     response.headers["X-Request-ID"] = request_id()
     response.headers.update(HEADERS)
     if request.endpoint != "static":
-        response.headers["Cache-Control"] = "no-store"
+        response.headers.update(CACHING)
     _log_line(response)
     return response
 
