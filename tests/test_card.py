@@ -77,6 +77,15 @@ def test_a_run_that_went_on_from_an_artifact_tells_of_all_runs() -> None:
     assert "self-critical" not in card(config({}, **first), {})
 
 
+def test_all_data_on_the_way_is_named_with_its_terms() -> None:
+    first = {"dataset": "Flickr8k as published: 8,000 photos"}
+    init = {"name": "captioner", "version": "0", "training": first}
+    text = card(config({}, dataset="Kaggle form: 50 photos", init=init), {})
+    assert text.index("Flickr8k as published: 8,000 photos") < text.index("Kaggle form: 50 photos")
+    assert "Hodosh" in text
+    assert "terms of that dataset" in text
+
+
 def test_captions_without_photos_are_named_where_the_words_were_learnt_from_them() -> None:
     assert "captions of `more.txt`" in card(config({}, options={"pretrain_text": "texts/more.txt"}), {})
     assert "from random numbers." in card(config({}, options={"pretrain_text": None}), {})

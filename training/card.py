@@ -159,14 +159,15 @@ confidence, achieved is the share of people's captions that the captions surpass
 
 
 def _making(training: Mapping[str, Any], source: Source) -> str:
-    dataset = str(training.get("dataset") or "not recorded")
-    about = _FLICKR8K if "flickr8k" in dataset.lower() else _OTHER_DATA
+    datasets = list(dict.fromkeys(str(run.get("dataset") or "not recorded") for run in runs_of(training)))
+    about = dict.fromkeys(_FLICKR8K if "flickr8k" in dataset.lower() else _OTHER_DATA for dataset in datasets)
+    trained_on, notes = ". Then on: ".join(datasets), "\n\n".join(about)
     return f"""\
 ## Data
 
-Trained on: {dataset}.
+Trained on: {trained_on}.
 
-{about}
+{notes}
 
 ## Starting weights
 

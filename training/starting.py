@@ -2,17 +2,19 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from model.bundle import Bundle, build_decoder, load_bundle
-from model.config import DecoderConfig
+from model.config import DecoderConfig, DecodingConfig
 from model.decoder import Decoder
 from model.encoder import build_encoder
 from model.tokenizer import Tokenizer
+from training.growing import grow_decoder, grow_tokenizer
+from training.listing import some
 from training.options import TrainingOptions
 
 
@@ -32,12 +34,25 @@ class Start:
         config = self.artifact.config
         return {"name": config.name, "version": config.version, "training": config.training}
 
+    @property
+    def decoding(self) -> DecodingConfig | None:
+        """How the artifact searches."""
+        return self.artifact.config.decoding if self.artifact else None
+
+    def describe(self, tokenizer: Tokenizer) -> str:
+        """How large the vocabulary is, and what is new in it."""
+        known = len(self.artifact.tokenizer.words) if self.artifact else 0
+        new = tokenizer.words[known:]
+        told = f", {len(new):,} of them new ({some(new, 8)})" if known and new else ""
+        return f"vocabulary: {len(tokenizer.words):,} words{told}"
+
     def networks(self, captions: Iterable[str], options: TrainingOptions) -> tuple[Tokenizer, Decoder]:
-        """Vocabulary and decoder: the artifact's, or made for these captions."""
+        """Vocabulary and decoder: made for these captions, or the artifact's and what is new in these."""
         if self.artifact is not None:
-            decoder = build_decoder(replace(self.artifact.config.decoder, dropout=options.dropout))
-            decoder.set_weights(self.artifact.decoder.get_weights())
-            return self.artifact.tokenizer, decoder
+            known = self.artifact.tokenizer
+            tokenizer = grow_tokenizer(known, captions, options.min_count)
+            new = len(tokenizer) - len(known)
+            return tokenizer, grow_decoder(self.artifact.decoder, new, dropout=options.dropout, seed=options.seed)
         tokenizer = Tokenizer.fit(captions, options.min_count)
         sizes = DecoderConfig(
             vocabulary=len(tokenizer),

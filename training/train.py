@@ -56,7 +56,7 @@ def train(options: TrainingOptions, command: str) -> None:
     from model.encoder import rebuild
     from model.runtime import device
     from training import stages
-    from training.confidence import learn_confidence
+    from training.confidence import MIN_PHOTOS, learn_confidence
     from training.decoding import choose_decoding
     from training.starting import start
 
@@ -75,7 +75,7 @@ def train(options: TrainingOptions, command: str) -> None:
     )
     captions = (caption for photo in train.photos for caption in photo.captions)
     tokenizer, trained = beginning.networks(captions, options)
-    print(f"vocabulary: {len(tokenizer.words):,} words", flush=True)
+    print(beginning.describe(tokenizer), flush=True)
     run = stages.Run(options, tokenizer, trained, train, dev)
     scores = stages.run_all(run, encoder)
 
@@ -83,9 +83,11 @@ def train(options: TrainingOptions, command: str) -> None:
     sizes = trained.config
     decoder = build_decoder(sizes)
     decoder.set_weights(run.decoder.get_weights())
-    chosen = choose_decoding(encoder, decoder, tokenizer, run.dev.photos, options)
+    chosen = choose_decoding(encoder, decoder, tokenizer, run.dev.photos, options, beginning.decoding)
     scores["dev beam"] = chosen.cider
     confidence = learn_confidence(chosen.found, run.dev.photos, tokenizer)
+    if confidence is None:
+        print(f"no confidence beside the captions: fitting one takes {MIN_PHOTOS} dev photos with two captions or more")
     record = {
         "command": command,
         "options": options.to_dict(),
