@@ -18,8 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.photos import PHONE, USUAL, read_all, write_photos
 from benchmarks.processes import measure
-from benchmarks.report import ROOT, conditions, cores, milliseconds, reduced_precision_units, table, write_section
+from benchmarks.report import ROOT, conditions, cores, milliseconds, table, write_section
 from benchmarks.serving import megabytes_of, post, serving
+from model.processor import reduced_precision_units
 
 Figures = dict[str, Any]
 README = ROOT / "README.md"
@@ -99,7 +100,7 @@ def reached(figures: Figures) -> list[tuple[str, str, str, str]]:
 def page(figures: Figures, goals: Sequence[Sequence[str]], photos: str) -> str:
     """The section of docs/performance.md."""
     shipped, tutorial = figures[SHIPPED], figures["tutorial"]["one"]
-    units = ", ".join(reduced_precision_units()) or "none"
+    units = ", ".join(sorted(reduced_precision_units())) or "none"
     size = "×".join(map(str, USUAL))
     rows = [
         ("the tutorials' loop", milliseconds(tutorial), "", "", "", "", "1.0"),

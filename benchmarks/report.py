@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from model.processor import cpuinfo
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "performance.md"
-_REDUCED = {"avx512_bf16", "amx_bf16", "avx512_vnni", "avx_vnni", "amx_int8"}
 
 
 def write_section(name: str, text: str, page: Path = PAGE) -> None:
@@ -53,16 +54,5 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def reduced_precision_units() -> list[str]:
-    """What the CPU has for bfloat16 or int8, by the names that Linux gives it."""
-    return sorted(_REDUCED & set(_cpuinfo("flags").split()))
-
-
 def _processor() -> str:
-    return _cpuinfo("model name") or platform.processor() or platform.machine()
-
-
-def _cpuinfo(field: str) -> str:
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(field)), "")
+    return cpuinfo("model name") or platform.processor() or platform.machine()

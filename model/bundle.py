@@ -14,7 +14,8 @@ captioning does not need those.
 import json
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,27 +55,63 @@ class Bundle:
     decoder: Decoder
 
 
-def save_bundle(folder: str | Path, bundle: Bundle) -> None:
+def save_bundle(folder: str | Path, bundle: Bundle, beside: Callable[[Path], None] = lambda _: None) -> None:
     """Write the artifact aside, then put it in the place of whatever `folder` held.
 
-    Weights are rounded to half precision on the way. Raises ArtifactError if the parts disagree.
+    Weights are rounded to half precision on the way; `beside` may write more into the folder that it is given.
+    Raises ArtifactError if the parts disagree or cannot be written; what `folder` held is then left as it was.
     """
     folder = Path(folder).resolve()
     _check_parts(folder, bundle)
-    aside, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    (aside / CONFIG).write_text(json.dumps(bundle.config.to_dict(), indent=2) + "\n")
-    (aside / TOKENIZER).write_text(bundle.tokenizer.to_json() + "\n")
-    (aside / ENCODER).write_text(bundle.encoder.to_json(indent=1) + "\n")
-    _save_weights(bundle.encoder, aside / ENCODER_WEIGHTS)
-    _save_weights(bundle.decoder, aside / DECODER_WEIGHTS)
-    write_checksums(aside)
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.replace(old)
-    aside.replace(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    with _writing(folder):
+        aside = make_aside(folder)
+        (aside / CONFIG).write_text(json.dumps(bundle.config.to_dict(), indent=2) + "\n")
+        (aside / TOKENIZER).write_text(bundle.tokenizer.to_json() + "\n")
+        (aside / ENCODER).write_text(bundle.encoder.to_json(indent=1) + "\n")
+        _save_weights(bundle.encoder, aside / ENCODER_WEIGHTS)
+        _save_weights(bundle.decoder, aside / DECODER_WEIGHTS)
+        write_checksums(aside)
+        beside(aside)
+        if folder.exists():
+            folder.replace(_old(folder))
+        aside.replace(folder)
+    shutil.rmtree(_old(folder), ignore_errors=True)
+
+
+def make_aside(folder: Path) -> Path:
+    """An empty folder next to `folder`, where an artifact can be written. Raises ArtifactError if there is no way.
+
+    Puts back what a process that was killed between the two renames of `save_bundle` had moved away.
+    """
+    aside = _new(folder)
+    with _writing(folder):
+        if _old(folder).exists() and not folder.exists():
+            _old(folder).replace(folder)
+        shutil.rmtree(_old(folder), ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
+        if folder.exists():
+            list(folder.iterdir())  # a file of that name raises
+        aside.mkdir(parents=True)
+    return aside
+
+
+def _new(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".new")
+
+
+def _old(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".old")
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        shutil.rmtree(_new(folder), ignore_errors=True)
+        raise ArtifactError(
+            f"{folder} could not be written ({exc.strerror or exc}): make room there, or name another folder"
+        ) from exc
 
 
 def load_bundle(folder: str | Path) -> Bundle:
@@ -110,6 +147,11 @@ def _check_parts(folder: Path, bundle: Bundle) -> None:
         raise ArtifactError(
             f"the encoder's grid must fit the decoder; {folder / ENCODER} gives {grid} and {folder / CONFIG} wants "
             f"{config.encoder.get('grid')} and {config.decoder.channels} channels: {REMEDY}"
+        )
+    ranges, names = config.encoder.get("ranges", {}), {layer.name for layer in bundle.encoder.layers}
+    if not all(name in names and low < high for name, (low, high) in ranges.items()):
+        raise ArtifactError(
+            f"the ranges in {folder / CONFIG} must be of layers in {folder / ENCODER}, each from less to more: {REMEDY}"
         )
 
 

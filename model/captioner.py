@@ -76,7 +76,8 @@ class CaptionGenerator:
 
     def __init__(self, bundle: Bundle, precision: runtime.Precision = "fastest") -> None:
         self._config, self._tokenizer = bundle.config, bundle.tokenizer
-        self._size, self._encode = input_size(bundle.encoder), runtime.compiled_network(bundle.encoder, precision)
+        self._size = input_size(bundle.encoder)
+        self._encode = runtime.compiled_network(bundle.encoder, precision, bundle.config.encoder.get("ranges"))
         fitted = bundle.config.confidence
         self._confidence = None if fitted is None else Confidence.from_dict(fitted)
         self._generator = Generator(bundle.decoder, precision)
@@ -85,9 +86,11 @@ class CaptionGenerator:
     def load(cls, artifacts: str | Path = "artifacts", precision: runtime.Precision = "fastest") -> Self:
         """Load a trained artifact. Raises ArtifactError, one line that names the file and the remedy.
 
-        Unless `float32` is asked for, it computes in bfloat16 where the CPU has units for that.
+        Unless `float32` is asked for, it computes in int8 and bfloat16 where the CPU has units for them.
         """
-        return cls(load_bundle(artifacts), precision)
+        captioner = cls(load_bundle(artifacts), precision)
+        runtime.give_memory_back()
+        return captioner
 
     @overload
     def predict(self, photos: Source, beam_width: int | None = None) -> str: ...

@@ -69,7 +69,7 @@ class BundleConfig:
 
     name: str
     version: str
-    encoder: dict[str, Any]  # {"name", "input_size": [height, width], "grid": [h, w, channels], "source"}
+    encoder: dict[str, Any]  # {"name", "grid": [h, w, channels], "source", "ranges": see model/quantization.py}
     decoder: DecoderConfig
     decoding: DecodingConfig
     training: dict[str, Any]

@@ -4,23 +4,42 @@ Serving computes on OpenVINO, which starts fast and has the quickest kernels for
 where Keras already runs on another backend (training does, on TensorFlow), on whatever Keras runs on.
 """
 
+import ctypes
+import gc
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
 
+from model.processor import has_int8_units
+
+
+class _Later(ModuleType):
+    """Stands in for a module until something of it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        sys.modules.pop(self.__name__, None)
+        return getattr(import_module(self.__name__), name)
+
+
 if "keras" not in sys.modules and find_spec("openvino"):  # Keras asks once, when it is imported
     os.environ.setdefault("KERAS_BACKEND", "openvino")
+    # A fifth of the start, for a function of Keras that no captioner calls.
+    sys.modules.setdefault("scipy.signal", _Later("scipy.signal"))
 # Imported, it tells Google Analytics of every start and writes an id into the home folder. OpenVINO does without.
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
 Arrays = Sequence[np.ndarray]
 Function = Callable[..., Sequence[Any]]  # Keras tensors, one argument each -> tensors
 Compiled = Callable[[Arrays], Arrays]
-Precision = Literal["fastest", "float32"]  # fastest: bfloat16 where the CPU has units for it
+Ranges = Mapping[str, Sequence[float]]  # see model/quantization.py
+Precision = Literal["fastest", "float32"]  # fastest: int8 and bfloat16 where the CPU has units for them
 
 
 def compiled(owner: Any, function: Function, precision: Precision = "fastest", beams_in: int = 0) -> Compiled:
@@ -34,15 +53,30 @@ def compiled(owner: Any, function: Function, precision: Precision = "fastest", b
     return _on_keras(owner, function)
 
 
-def compiled_network(network: Any, precision: Precision = "fastest") -> Callable[[np.ndarray], np.ndarray]:
-    """A network of one input and one output: pixels (B, H, W, 3) of any number type -> features (B, h, w, C)."""
+def compiled_network(
+    network: Any, precision: Precision = "fastest", ranges: Ranges | None = None
+) -> Callable[[np.ndarray], np.ndarray]:
+    """A network of one input and one output: pixels (B, H, W, 3) of any number type -> features (B, h, w, C).
+
+    `ranges` are what its convolutions were given when it was calibrated; without them none is computed in int8.
+    """
     if not _on_openvino():
         return lambda pixels: np.asarray(network.predict_on_batch(pixels))
     from model.layout import channels_first
+    from model.quantization import rounded_convolutions
 
     compute, blank = channels_first(network), np.empty((1, *network.input_shape[1:]), np.uint8)
-    request = _compile(lambda pixels: [compute(pixels)], [[-1, *blank.shape[1:]]], [blank], precision)
+    in_bytes = precision == "fastest" and has_int8_units()
+    with rounded_convolutions(network, ranges if ranges and in_bytes else {}):
+        request = _compile(lambda pixels: [compute(pixels)], [[-1, *blank.shape[1:]]], [blank], precision)
     return lambda pixels: _infer(request, [pixels])[0]  # no more need of the network, nor of its weights
+
+
+def give_memory_back() -> None:
+    """To the system, which glibc does not do unasked: compiling a network takes copies of all its weights."""
+    gc.collect()  # Keras networks are full of cycles
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def device() -> str:

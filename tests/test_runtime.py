@@ -122,3 +122,19 @@ def test_reduced_precision_stays_near_whatever_the_beam_width() -> None:
     differences = [float(line) for line in run.stdout.split()]
     assert len(differences) == 3
     assert max(differences) < 0.15
+
+
+def test_a_module_that_waits_is_the_module_once_it_is_used() -> None:
+    script = """
+import sys
+from model import runtime
+import keras
+waits = type(sys.modules["scipy.signal"]) is not type(sys)
+import scipy.signal
+print(waits, scipy.signal.get_window("boxcar", 2).tolist(), type(sys.modules["scipy.signal"]) is type(sys))
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split("\n")[0] == "True [1.0, 1.0] True"

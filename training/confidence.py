@@ -197,7 +197,7 @@ def refit(artifacts: Path, dataset: Path) -> None:
 
 
 def search_photos(bundle: "Bundle", paths: Sequence[Path]) -> list[list["Hypothesis"]]:
-    """The hypotheses of each photo, as captioning finds them."""
+    """The hypotheses of each photo, in float32: the same on every machine."""
     from tqdm import tqdm
 
     from model.encoder import input_size
@@ -206,7 +206,7 @@ def search_photos(bundle: "Bundle", paths: Sequence[Path]) -> list[list["Hypothe
     from training.features import read_pixels
 
     size, decoding = input_size(bundle.encoder), bundle.config.decoding
-    encode, generator = compiled_network(bundle.encoder), Generator(bundle.decoder)
+    encode, generator = compiled_network(bundle.encoder, "float32"), Generator(bundle.decoder, "float32")
     found = []
     with tqdm(total=len(paths), unit="photo", desc="captions") as bar:
         for first in range(0, len(paths), _BATCH):

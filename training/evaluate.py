@@ -238,7 +238,7 @@ def run(options: argparse.Namespace) -> int:
     with quiet_import():  # last: it starts Keras, and the checks above are quick
         from model.captioner import CaptionGenerator
 
-    captioner = CaptionGenerator.load(options.artifacts)
+    captioner = CaptionGenerator.load(options.artifacts, "float32")  # the same on every machine
     decoding = read_config(options.artifacts).get("decoding")
     outcomes = {}
     for split in options.split:

@@ -6,6 +6,7 @@ is never looked at here; `training/evaluate.py` scores it.
 """
 
 import datetime
+import json
 import os
 import shlex
 import sys
@@ -31,8 +32,11 @@ def main(arguments: list[str] | None = None) -> int:
     except CaptionerError as exc:
         print(f"train.py: {exc}", file=sys.stderr)
         return 2
+    except OSError as exc:
+        print(f"train.py: {exc}: mend that, then go on with --resume", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
-        print(f"\ntrain.py: stopped; features and the best weights so far lie in {options.work}", file=sys.stderr)
+        print(f"\ntrain.py: stopped; --resume goes on with what lies in {options.work}", file=sys.stderr)
         return 130
     return 0
 
@@ -40,22 +44,25 @@ def main(arguments: list[str] | None = None) -> int:
 def train(options: TrainingOptions, command: str) -> None:
     """Dataset to artifact. Raises CaptionerError where the data, the encoder or an option stand in the way."""
     from training import splits
+    from training.checkpoints import look
     from training.datasets import load_dataset, write_split
     from training.results import replace_file, to_json
 
     started, dataset = time.monotonic(), load_dataset(options.dataset, seed=options.seed)
     print(dataset.summary(), flush=True)
     options = options.for_photos(len(dataset.splits["train"]))
+    started -= look(options)
     replace_file(options.work / "config.json", to_json(options.to_dict()))
 
     with quiet_import():
         import keras
 
-    from model.bundle import Bundle, build_decoder, save_bundle
+    from model.bundle import Bundle, build_decoder, make_aside, save_bundle
     from model.config import BundleConfig
     from model.encoder import rebuild
     from model.runtime import device
     from training import stages
+    from training.calibration import input_ranges
     from training.confidence import MIN_PHOTOS, learn_confidence
     from training.decoding import choose_decoding
     from training.starting import start
@@ -63,7 +70,7 @@ def train(options: TrainingOptions, command: str) -> None:
     keras.utils.set_random_seed(options.seed)
     keras.config.set_dtype_policy(options.precision)
     print(f"computing on the {device()} with {keras.backend.backend()}, {options.precision}", flush=True)
-    options.work.mkdir(parents=True, exist_ok=True)
+    make_aside(options.output.resolve()).rmdir()  # before hours are spent on what could not be written
     beginning = start(options)
     encoder = beginning.encoder
     frozen = rebuild(encoder, dtype=options.precision)
@@ -76,7 +83,7 @@ def train(options: TrainingOptions, command: str) -> None:
     captions = (caption for photo in train.photos for caption in photo.captions)
     tokenizer, trained = beginning.networks(captions, options)
     print(beginning.describe(tokenizer), flush=True)
-    run = stages.Run(options, tokenizer, trained, train, dev)
+    run = stages.Run(options, tokenizer, trained, train, dev, json.dumps(beginning.source), started)
     scores = stages.run_all(run, encoder)
 
     keras.config.set_dtype_policy("float32")
@@ -102,15 +109,23 @@ def train(options: TrainingOptions, command: str) -> None:
     config = BundleConfig(
         name=options.name,
         version=record["finished"][:10],
-        encoder={"name": encoder.name, "grid": list(encoder.output_shape[1:]), "source": beginning.source},
+        encoder={
+            "name": encoder.name,
+            "grid": list(encoder.output_shape[1:]),
+            "source": beginning.source,
+            "ranges": input_ranges(encoder, run.train.paths),
+        },
         decoder=sizes,
         decoding=chosen.decoding,
         training=record,
         confidence=confidence.to_dict() if confidence else None,
     )
-    save_bundle(options.output, Bundle(config, tokenizer, encoder, decoder))
-    if dataset.split_note:  # not an official split, so evaluation has to be told which photos were held back
-        write_split(dataset, options.output / splits.FILE)
+
+    def write_drawn_split(folder: Path) -> None:
+        if dataset.split_note:  # not an official split, so evaluation has to be told which photos were held back
+            write_split(dataset, folder / splits.FILE)
+
+    save_bundle(options.output, Bundle(config, tokenizer, encoder, decoder), write_drawn_split)
     print(f"wrote {options.output} after {record['minutes']} minutes; score it with training/evaluate.py")
 
 
