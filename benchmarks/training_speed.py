@@ -240,9 +240,9 @@ Written by `python benchmarks/training_speed.py`: {conditions()}
 The same {count} captions of {sizes.photos} photos, forward, backward and the optimizer, on features that lie ready; the
 median of {sizes.rounds} rounds after one that compiles. The tutorials' way: a pooled photo, an LSTM of {UNITS} units,
 every word of the data set in the vocabulary, and every prefix of a caption a sample of its own, padded to {MAX_LENGTH}
-words. Ours: a caption is one row, the LSTM reads it once and every position learns its next word; the vocabulary holds the
-words seen five times. The network that ships attends to the grid with {TrainingOptions.units} units and two blocks: it
-does many times their network's arithmetic for each word.
+words. Ours: a caption is one row, the LSTM reads it once and every position learns its next word; the vocabulary holds
+the words seen five times. The network that ships attends to the grid with {TrainingOptions.units} units and two blocks:
+it does many times their network's arithmetic for each word.
 
 {table(("", "vocabulary", "rows", "a step", "captions/s", "times faster"), rows)}
 
