@@ -47,9 +47,14 @@ class Worker(ThreadWorker):
             raise AppImportError(f"Cannot start: {error}") from error
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """On SIGTERM, say that no more photos are welcome; gunicorn answers every request in flight."""
-        if isinstance(self.wsgi, Flask):
-            self.wsgi.extensions["captions"].draining = True
+        """On SIGTERM, say that no more photos are welcome; gunicorn answers every request in flight.
+
+        It may come while the app is still being loaded, from a reload that follows another; the worker then goes as
+        soon as it has loaded. An error here would pass for one of the app's, and end the whole server.
+        """
+        app = getattr(self, "wsgi", None)
+        if isinstance(app, Flask):
+            app.extensions["captions"].draining = True
         super().handle_exit(sig, frame)
 
     def set_accept_enabled(self, enabled: bool) -> None:
