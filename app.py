@@ -5,6 +5,7 @@ import sys
 
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.serving import make_server
 
 from model.checksums import fingerprint, verify
@@ -15,6 +16,7 @@ from web.limits import register_limits
 from web.logs import open_log
 from web.metrics import register_metrics
 from web.problems import register_problems
+from web.rates import RateLimit
 from web.routes import routes
 from web.settings import Settings
 from web.startup import configure_tensorflow, require_free_port
@@ -42,6 +44,8 @@ def create_app(settings: Settings | None = None, captioner: Captioner | None = N
     cache = CaptionCache(open_store(settings.redis_url, settings.cache_mb), fingerprint(settings.artifacts))
     captioner = captioner or load_captioner(settings.artifacts)
     app.extensions["captions"] = CaptionService(captioner, cache, settings.max_waiting)
+    app.extensions["rates"] = RateLimit(settings.rates, settings.redis_url)
+    app.wsgi_app = ProxyFix(app.wsgi_app, settings.trusted_proxies, settings.trusted_proxies)  # type: ignore[method-assign]
     register_limits(app, settings.max_upload_bytes)
     register_tracing(app)
     register_metrics(app)

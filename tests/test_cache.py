@@ -12,7 +12,6 @@ import pytest
 from redis import Redis
 
 from model.captioner import Attention, Caption, WordAttention
-from model.errors import SettingsError
 from web import stores
 from web.cache import CaptionCache, open_store
 from web.stores import PATIENCE_SECONDS, MemoryStore, NoStore, RedisStore, Store
@@ -176,7 +175,7 @@ def stranger(answer: bytes | None) -> Iterator[tuple[str, list[int]]]:
 
 
 def test_a_photo_waits_less_than_50_milliseconds_for_all_it_asks() -> None:
-    assert 3 * PATIENCE_SECONDS < 0.05
+    assert 4 * PATIENCE_SECONDS < 0.05  # the rate limit, two keys to read, the captions to keep
 
 
 @pytest.mark.parametrize(
@@ -216,10 +215,3 @@ def test_of_a_huge_value_only_the_beginning_is_fetched(monkeypatch: pytest.Monke
     with redis_server() as url:
         Redis.from_url(url).set("key", bytes(3 * stores.LARGEST))
         assert len(patient(url).read("key") or b"") == stores.LARGEST
-
-
-@pytest.mark.parametrize("url", ["localhost", "http://localhost", "redis://localhost:port/0"])
-def test_an_impossible_url_is_refused_without_showing_it(url: str) -> None:
-    with pytest.raises(SettingsError, match="REDIS_URL must look like") as caught:
-        open_store(url, 16)
-    assert url not in str(caught.value)

@@ -25,7 +25,7 @@ FORMAT = 1  # of the entries: a new one never reads the old
 
 
 def open_store(redis_url: str, megabytes: int) -> Store:
-    """The store that the settings ask for. Raises SettingsError for an impossible URL."""
+    """The store that the settings ask for."""
     if redis_url:
         return RedisStore(redis_url)
     return MemoryStore(megabytes * 2**20) if megabytes else NoStore()

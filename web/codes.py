@@ -29,6 +29,11 @@ CODES = {
         ("too_many_pixels", 422, "more pixels than we decode"),
         ("no_attention", 422, "`return_attention` of a model that has none"),
         ("bad_image", 422, "a picture we cannot turn into RGB"),
+        (
+            "too_many_requests",
+            429,
+            "more photos of one client than `RATE_LIMIT` lets in; `Retry-After` says when to come back",
+        ),
         ("internal_error", 500, "our fault; the log has the reason under the request's id"),
         ("busy", 503, "as many photos wait as the server holds; `Retry-After` says when to come back"),
         ("unavailable", 503, "the network cannot caption at the moment"),

@@ -25,7 +25,7 @@ its upload included."""
 _OF_A_PHOTO = (
     *("no_file", "multiple_files", "empty_file", "bad_option", "bad_form", "bad_request"),
     *("too_large", "unsupported_media_type", "not_an_image", "damaged_image", "too_many_pixels", "no_attention"),
-    *("bad_image", "busy", "deadline"),
+    *("bad_image", "too_many_requests", "busy", "deadline"),
 )
 _HEADERS = {
     "X-Request-ID": {
@@ -143,7 +143,7 @@ def _problems(kind: str, codes: list[str]) -> dict[str, Any]:
         "properties": {"status": {"const": _status(codes[0])}, "code": {"enum": codes}},
     }
     as_page = {} if kind == _JSON else {_PAGE: {"schema": _STRING}}
-    later = {"Retry-After": _RETRY_AFTER} if "busy" in codes else {}
+    later = {"Retry-After": _RETRY_AFTER} if {"too_many_requests", "busy"} & {*codes} else {}
     return {
         "description": "\n".join(f"- `{code}`: {CODES[code].when}" for code in codes),
         "headers": {**_headers(kind), **later},

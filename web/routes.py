@@ -80,6 +80,7 @@ def require_ready() -> CaptionService:
 
 def caption_upload() -> tuple[bytes, Options, Answer]:
     """Everything this request asks for. Raises Problem, ImageError, and werkzeug's 413."""
+    current_app.extensions["rates"].count(request.remote_addr)
     service = caption_service()
     g.deadline = Deadline(g.started, current_app.config["SETTINGS"].deadline_seconds)
     upload = read_photo(request)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from limits import RateLimitItem, parse_many
+
 from model.errors import SettingsError
 
 
@@ -34,12 +36,17 @@ class Settings:
     max_waiting: int = field(
         default=32, metadata=_sets("photos of a process that may wait for the one being captioned", (0, 1000))
     )
-
+    rate_limit: str = field(
+        default="", metadata=_sets("photos that a client may send: `60/minute`, or several such with `;` between them")
+    )
+    trusted_proxies: int = field(
+        default=0, metadata=_sets("proxies in front of it, whose `X-Forwarded-For` says who the client is", (0, 10))
+    )
     cache_mb: int = field(
         default=16, metadata=_sets("memory for captions of photos that may come again; 0 caches nothing", (0, 4096))
     )
     redis_url: str = field(
-        default="", metadata=_sets("a Redis to keep them in instead, shared by all servers: `redis://host:6379/0`")
+        default="", metadata=_sets("a Redis for captions and rate limit, shared by all servers: `redis://host:6379/0`")
     )
 
     def __post_init__(self) -> None:
@@ -47,12 +54,28 @@ class Settings:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise _not_in_range(name, value)
+        _ = self.rates
+        if self.redis_url:
+            _check_redis(self.redis_url)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
         """The defaults, overridden by the variables that are set and not empty."""
         given = {each.name: environment.get(each.name.upper(), "").strip() for each in fields(cls)}
         return cls(**{name: _parse(name, text) for name, text in given.items() if text})
+
+    @property
+    def rates(self) -> list[RateLimitItem]:
+        """What `rate_limit` says."""
+        if not self.rate_limit:
+            return []
+        try:
+            rates = parse_many(self.rate_limit)
+        except ValueError as error:
+            raise _not_a_rate(self.rate_limit) from error
+        if not all(rate.amount and rate.multiples for rate in rates):
+            raise _not_a_rate(self.rate_limit)
+        return rates
 
     @property
     def max_upload_bytes(self) -> int:
@@ -93,3 +116,18 @@ def _not_in_range(name: str, value: object) -> SettingsError:
         f"{name.upper()} must be a whole number from {low} to {high}, not {value!r}: "
         f"correct it, or unset it to use {default}."
     )
+
+
+def _not_a_rate(text: str) -> SettingsError:
+    return SettingsError(f"RATE_LIMIT must look like 60/minute, not {text!r}: correct it, or unset it for no limit.")
+
+
+def _check_redis(url: str) -> None:
+    from redis import ConnectionPool
+
+    try:
+        ConnectionPool.from_url(url)
+    except ValueError as error:  # its message may hold the password
+        raise SettingsError(
+            "REDIS_URL must look like redis://host:6379/0: correct it, or unset it to do without."
+        ) from error
