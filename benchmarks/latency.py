@@ -144,8 +144,8 @@ padded prefix for each of 11 words; TensorFlow's forward pass of our encoder alo
 
 {table(("", f"one of {size}", "in 8", "in 32", "12 megapixels", "photos/s of a folder", "times faster"), rows)}
 
-A photo's share of a batch of 8 takes {shipped["batches"]["8"] / shipped["one"]:.2f} of what it takes alone: no more
-than that could be won by captioning the photos of concurrent requests together, so the server captions them one by one.
+A photo's share of a batch of 8 takes {shipped["batches"]["8"] / shipped["one"]:.2f} of what it takes alone, so the
+server captions the photos of requests that wait at the same time together, up to 8 of them.
 
 {table(("parts of one caption", "decode", "encode", "search"), parts)}
 

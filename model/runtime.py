@@ -45,8 +45,8 @@ Precision = Literal["fastest", "float32"]  # fastest: int8 and bfloat16 where th
 def compiled(owner: Any, function: Function, precision: Precision = "fastest", beams_in: int = 0) -> Compiled:
     """`function` computes with the weights of `owner`, a Keras network; compiled at the first call.
 
-    The first `beams_in` arguments have the beams on their second axis, whose length is left open. What comes back
-    takes and gives arrays. It is not safe for several threads at once.
+    All arguments have the photos on their first axis, the first `beams_in` the beams on their second; any number of
+    either may come. What comes back takes and gives arrays. It is not safe for several threads at once.
     """
     if _on_openvino():
         return _OpenVINO(function, precision, beams_in)
@@ -111,32 +111,23 @@ def _on_keras(owner: Any, function: Function) -> Compiled:
 
 
 class _OpenVINO:
-    """A computation as an OpenVINO graph. A dimension that ever differed is left open, so few graphs are compiled.
+    """A computation as an OpenVINO graph, compiled once: the numbers of photos and of beams are left open.
 
-    The number of beams is open from the start: OpenVINO 2026.4 mixes up the axes of an attention in bfloat16 where
-    that number is known and equals the number of heads. Knowing it would make a step a tenth faster.
+    Knowing them would make a step a tenth faster, and OpenVINO 2026.4 mixes up the axes of an attention in bfloat16
+    where it knows the number of beams and that equals the number of heads.
     """
 
     def __init__(self, function: Function, precision: Precision, beams_in: int = 0) -> None:
         self._function, self._precision, self._beams_in = function, precision, beams_in
-        self._shapes: list[list[int]] = []
         self._request: Any = None
 
     def __call__(self, arrays: Arrays) -> Arrays:
-        if self._request is None or not self._fits(arrays):
-            given = [list(array.shape) for array in arrays]
-            for shape in given[: self._beams_in]:
+        if self._request is None:
+            shapes = [[-1, *array.shape[1:]] for array in arrays]
+            for shape in shapes[: self._beams_in]:
                 shape[1] = -1
-            self._shapes = [
-                [size if size == new else -1 for size, new in zip(*shapes, strict=True)]
-                for shapes in zip(self._shapes or given, given, strict=True)
-            ]
-            self._request = _compile(self._function, self._shapes, arrays, self._precision)
+            self._request = _compile(self._function, shapes, arrays, self._precision)
         return _infer(self._request, arrays)
-
-    def _fits(self, arrays: Arrays) -> bool:
-        pairs = zip(self._shapes, arrays, strict=True)
-        return all(size in (-1, given) for shape, a in pairs for size, given in zip(shape, a.shape, strict=True))
 
 
 def _infer(request: Any, arrays: Arrays) -> Arrays:

@@ -1,6 +1,8 @@
 """Who is let in, and for how long: a request over its deadline is ended, and no queue is without end."""
 
-from threading import Lock
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock, Semaphore
 from time import perf_counter
 from types import TracebackType
 
@@ -45,3 +47,14 @@ class Door:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         with self._lock:
             self._inside -= 1
+
+
+@contextmanager
+def turn(gate: "Lock | Semaphore", deadline: Deadline) -> Iterator[None]:
+    """Raises Problem `deadline` where the turn does not come in time."""
+    if not gate.acquire(timeout=deadline.seconds_left):
+        raise deadline.passed()
+    try:
+        yield
+    finally:
+        gate.release()

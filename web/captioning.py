@@ -1,11 +1,10 @@
 """One captioner, shared by the threads of a worker."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock, Semaphore
+from threading import Semaphore
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,7 +12,8 @@ import numpy as np
 
 from model.errors import NoAttention
 from model.quiet import quiet_import
-from web.admission import Deadline, Door
+from web.admission import Deadline, Door, turn
+from web.batches import Batches
 from web.cache import CaptionCache
 from web.logs import write_log
 from web.problems import Problem
@@ -112,7 +112,7 @@ def _attention(attention: "Attention") -> dict[str, object]:
 
 
 class CaptionService:
-    """Captions uploads, one at a time: a captioner is not promised to be safe for several threads.
+    """Captions uploads, those that wait together in batches.
 
     At most `max_waiting` more wait for their turn; whoever comes then is told at once to come back later. A photo that
     is known need not wait.
@@ -124,7 +124,7 @@ class CaptionService:
         self._door = Door(max_waiting + 1)
         self.draining = False  # set once the server has been asked to stop
         self._reading = Semaphore(READERS)
-        self._lock = Lock()
+        self._batches = Batches(self._generate)
         self._in_doubt = False
 
     def caption(self, upload: bytes, options: Options, deadline: Deadline) -> Answer:
@@ -145,7 +145,7 @@ class CaptionService:
         self, upload: bytes, key: str, options: Options, deadline: Deadline
     ) -> "tuple[tuple[Caption, ...], bool, dict[str, float]]":
         """The captions, whether they were known from another file with the same picture, and the seconds it took."""
-        with _turn(self._reading, deadline):
+        with turn(self._reading, deadline):
             started = perf_counter()
             pixels = self.captioner.read(upload)
             seconds = {"decode": perf_counter() - started}
@@ -153,24 +153,25 @@ class CaptionService:
         if (known := self._cache.read(key_of_pixels)) is not None:
             self._cache.keep([key], known)
             return known, True, seconds
-        with _turn(self._lock, deadline):
-            result = self._generate(pixels, options, deadline)
+        result = self._batches.caption(pixels, options, deadline)
         self._cache.keep([key, key_of_pixels], result.captions)
         return result.captions, False, {**result.seconds, **seconds}
 
     def is_ready(self) -> bool:
         """False while the server drains, or the last caption failed for a reason of ours and a blank one fails too."""
-        if self._in_doubt and self._lock.acquire(timeout=PATIENCE_SECONDS):  # else someone is just trying it
+        if self._in_doubt and self._batches.lock.acquire(timeout=PATIENCE_SECONDS):  # else someone is just trying it
             try:
                 self._try_again()
             finally:
-                self._lock.release()
+                self._batches.lock.release()
         return not (self._in_doubt or self.draining)
 
-    def _generate(self, pixels: np.ndarray, options: Options, deadline: Deadline) -> "Result":
+    def _generate(
+        self, photos: Sequence[np.ndarray], options: Options, check: Callable[[], None]
+    ) -> "Sequence[Result]":
         try:
-            (result,) = self.captioner.generate(
-                [pixels], options.num_captions, options.beam_width, options.return_attention, deadline.check
+            results = self.captioner.generate(
+                photos, options.num_captions, options.beam_width, options.return_attention, check
             )
         except (NoAttention, Problem):
             raise
@@ -178,7 +179,7 @@ class CaptionService:
             self._in_doubt = True
             raise
         self._in_doubt = False
-        return result
+        return results
 
     def _try_again(self) -> None:
         try:
@@ -187,14 +188,3 @@ class CaptionService:
             write_log("the captioner cannot caption a blank picture", level=logging.ERROR, error=error)
         else:
             self._in_doubt = False
-
-
-@contextmanager
-def _turn(gate: "Lock | Semaphore", deadline: Deadline) -> Iterator[None]:
-    """Raises Problem `deadline` where the turn does not come in time."""
-    if not gate.acquire(timeout=deadline.seconds_left):
-        raise deadline.passed()
-    try:
-        yield
-    finally:
-        gate.release()
