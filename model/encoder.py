@@ -5,7 +5,10 @@ it stretches photos to `input_size(encoder)` and does nothing else, so training 
 """
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,15 +16,52 @@ from keras import layers
 
 from model.errors import EncoderError
 
-# keras.applications' ResNet50 was trained on BGR pixels with these means subtracted (Caffe's preprocessing).
+# Networks of the Caffe days want the mean of ImageNet's photos subtracted, and blue first.
 _RGB_MEANS = (123.68, 116.779, 103.939)
-NAMES = ("resnet50",)
-_FILE = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
+
+
+def _caffe(pixels: Any) -> Any:
+    centred = layers.Normalization(mean=_RGB_MEANS, variance=(1.0, 1.0, 1.0), name="subtract_means")(pixels)
+    swap = layers.Conv2D(3, 1, use_bias=False, trainable=False, name="rgb_to_bgr")
+    swapped = swap(centred)
+    swap.set_weights([np.eye(3, dtype=np.float32)[::-1].reshape(1, 1, 3, 3)])
+    return swapped
+
+
+def _from_minus_one_to_one(pixels: Any) -> Any:
+    return layers.Rescaling(1 / 127.5, -1.0, name="rescale")(pixels)
+
+
+@dataclass(frozen=True)
+class _Stock:
+    """A network of `keras.applications`: its builder there, the pixels it was trained on, the file of its weights."""
+
+    builder: str
+    side: int
+    preprocess: Callable[[Any], Any]
+    file: str
+
+    def build(self, **options: Any) -> keras.Model:
+        """Without its top, to a grid."""
+        network: keras.Model = getattr(keras.applications, self.builder)(include_top=False, **options)
+        return network
+
+
+_OFFICIAL = "_weights_tf_dim_ordering_tf_kernels_notop.h5"
+_STOCK = {
+    "resnet50": _Stock("ResNet50", 224, _caffe, "resnet50" + _OFFICIAL),
+    "vgg16": _Stock("VGG16", 224, _caffe, "vgg16" + _OFFICIAL),
+    "inceptionv3": _Stock("InceptionV3", 299, _from_minus_one_to_one, "inception_v3" + _OFFICIAL),
+}
+NAMES = tuple(_STOCK)
 _NO_DOWNLOAD = (
-    "the ImageNet weights of resnet50 could not be downloaded: connect to the internet once, or fetch "
-    f"{_FILE} elsewhere and pass it as --encoder-weights FILE, or pass a whole network as --encoder FILE.keras"
+    "the ImageNet weights of {name} could not be downloaded: connect to the internet once, or fetch "
+    "{file} elsewhere and pass it as --encoder-weights FILE, or pass a whole network as --encoder FILE.keras"
 )
-_BAD_WEIGHTS = f"--encoder-weights wants ResNet50 without its top, as Keras publishes it ({_FILE}); {{}} does not fit"
+_BAD_WEIGHTS = (
+    "--encoder-weights wants {name} without its top, as keras.applications publishes it ({file}); {weights} does not "
+    "fit: fetch that file, or name the --encoder that these weights belong to"
+)
 
 
 def build_encoder(name: str = "resnet50", weights: str | Path | None = None) -> keras.Model:
@@ -31,7 +71,7 @@ def build_encoder(name: str = "resnet50", weights: str | Path | None = None) -> 
     ImageNet's. Raises EncoderError if neither can be had or if the network breaks the contract.
     """
     if name in NAMES:
-        return _from_applications(weights)
+        return _from_applications(name, weights)
     if not name.endswith(".keras"):
         raise EncoderError(f"--encoder must be one of {', '.join(NAMES)} or a file that ends in .keras, not {name!r}")
     if weights is not None:
@@ -91,23 +131,23 @@ def _from_file(path: Path) -> keras.Model:
         ) from exc
 
 
-def _from_applications(weights: str | Path | None) -> keras.Model:
-    """ResNet50 with its preprocessing in front, as one flat network."""
-    trained = _resnet50(weights)
+def _from_applications(name: str, weights: str | Path | None) -> keras.Model:
+    """A stock network with its preprocessing in front, as one flat network."""
+    stock, trained = _STOCK[name], _trained(name, weights)
     pixels = keras.Input(trained.input_shape[1:], name="rgb")
-    centred = layers.Normalization(mean=_RGB_MEANS, variance=(1.0, 1.0, 1.0), name="subtract_means")(pixels)
-    swap = layers.Conv2D(3, 1, use_bias=False, trainable=False, name="rgb_to_bgr")
-    network = keras.applications.ResNet50(include_top=False, weights=None, input_tensor=swap(centred))
-    swap.set_weights([np.eye(3, dtype=np.float32)[::-1].reshape(1, 1, 3, 3)])
-    for layer in trained.layers[1:]:
-        network.get_layer(layer.name).set_weights(layer.get_weights())
-    return check_contract(keras.Model(pixels, network.output, name="resnet50"))
+    network = stock.build(weights=None, input_tensor=stock.preprocess(pixels))
+    # By place, since Keras numbers InceptionV3's layers anew each time; what lies in front has no fellow.
+    for old, new in zip(reversed(trained.layers[1:]), reversed(network.layers), strict=False):
+        new.set_weights(old.get_weights())
+    return check_contract(keras.Model(pixels, network.output, name=name))
 
 
-def _resnet50(weights: str | Path | None) -> keras.Model:
+def _trained(name: str, weights: str | Path | None) -> keras.Model:
+    stock = _STOCK[name]
     if weights is not None and not Path(weights).is_file():
         raise EncoderError(f"--encoder-weights must name a file; {weights} does not exist")
     try:
-        return keras.applications.ResNet50(include_top=False, weights=weights or "imagenet", input_shape=(224, 224, 3))
+        return stock.build(weights=weights or "imagenet", input_shape=(stock.side, stock.side, 3))
     except Exception as exc:  # a bare Exception is what Keras raises when a download fails
-        raise EncoderError(_NO_DOWNLOAD if weights is None else _BAD_WEIGHTS.format(weights)) from exc
+        message = _NO_DOWNLOAD if weights is None else _BAD_WEIGHTS
+        raise EncoderError(message.format(name=name, file=stock.file, weights=weights)) from exc

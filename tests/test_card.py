@@ -41,6 +41,17 @@ def test_known_weights_are_credited_with_their_licence_whatever_their_file_is_ca
     assert "Weights in this folder: CC BY-NC 4.0" in text
 
 
+@pytest.mark.parametrize(
+    ("name", "authors", "licence"),
+    [("resnet50", "He, Zhang", "MIT"), ("vgg16", "Simonyan", "CC BY 4.0"), ("inceptionv3", "Szegedy", "Apache 2.0")],
+)
+def test_stock_networks_are_credited_by_their_names(name: str, authors: str, licence: str) -> None:
+    text = card({"encoder": {"name": name, "source": {"name": name, "sha256": "0" * 64}}}, {})
+    assert authors in text
+    (line,) = (line for line in text.splitlines() if line.startswith("- Weights in this folder:"))
+    assert licence in line
+
+
 def test_a_statement_of_the_run_stands_for_weights_that_are_unknown() -> None:
     source = {"file": "mine.keras", "sha256": "0" * 64, "statement": "A network of our own, CC0."}
     assert "A network of our own, CC0." in card(config(source), {})

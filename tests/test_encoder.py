@@ -45,9 +45,9 @@ def test_a_network_that_breaks_the_contract_is_refused(broken: str, tmp_path: Pa
 @pytest.mark.parametrize(
     ("name", "weights", "message"),
     [
-        ("resnet18", None, "must be one of resnet50"),
+        ("resnet18", None, "must be one of resnet50, vgg16, inceptionv3 or a file"),
         ("missing.keras", None, "missing.keras does not exist"),
-        ("resnet50", "missing.h5", "missing.h5 does not exist"),
+        ("inceptionv3", "missing.h5", "missing.h5 does not exist"),
         ("any.keras", "weights.h5", "leave it out"),
     ],
 )
@@ -63,12 +63,16 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
         build_encoder(str(path))
 
 
-def test_without_a_network_the_message_gives_both_remedies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["resnet50", "vgg16", "inceptionv3"])
+def test_without_a_network_the_message_gives_both_remedies(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", _no_network)  # the one thing that is stubbed
     monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(tmp_path))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    with pytest.raises(EncoderError, match=r"connect to the internet.*--encoder-weights.*--encoder FILE\.keras"):
-        build_encoder("resnet50")
+    remedies = rf"of {name} could not .* connect to the internet.*notop\.h5 .*--encoder-weights.*--encoder FILE\.keras"
+    with pytest.raises(EncoderError, match=remedies):
+        build_encoder(name)
 
 
 def test_official_weights_are_read_and_others_refused(tmp_path: Path) -> None:

@@ -34,11 +34,23 @@ def squeezed() -> keras.Model:
     return keras.Model(pixels, x)
 
 
+def branched() -> keras.Model:
+    """A block of Inception: branches that meet again in their channels, padded pooling, long and wide kernels."""
+    pixels = keras.Input((16, 12, 3))
+    x = layers.Rescaling(1 / 127.5, -1)(pixels)
+    x = layers.Conv2D(4, 3, 2, use_bias=False)(x)
+    x = layers.Activation("relu")(layers.BatchNormalization(axis=3, scale=False)(x))
+    wide = layers.Conv2D(5, (1, 7), padding="same")(layers.Conv2D(3, (7, 1), padding="same")(x))
+    pooled = layers.Conv2D(2, 1)(layers.AveragePooling2D(3, 1, padding="same")(x))
+    x = layers.Concatenate(axis=3)([wide, pooled, layers.MaxPooling2D(3, 1, padding="same")(x)])
+    return keras.Model(pixels, layers.Concatenate(axis=-1)([x, x]))
+
+
 def sequential() -> keras.Model:
     return keras.Sequential([keras.Input((12, 8, 3)), layers.Conv2D(4, 3), layers.BatchNormalization()])
 
 
-@pytest.mark.parametrize("build", [residual, squeezed, sequential])
+@pytest.mark.parametrize("build", [residual, squeezed, branched, sequential])
 def test_channels_first_computes_what_the_network_does(build: object) -> None:
     keras.utils.set_random_seed(0)
     network = build()  # type: ignore[operator]

@@ -50,15 +50,29 @@ Revisiting the Quantization of Neural Networks* (ICLR 2020; facebookresearch/kil
 ("large blocks", 256 centroids; top-1 accuracy 68.2 % as published), decoded into a plain Keras network.""",
     "CC BY-NC 4.0, as an adaptation of the encoder above: name it, say what you changed, no commercial use",
 )
-_APPLICATIONS = Source(
+_RESNET50 = Source(
     """\
 The ResNet-50 of `keras.applications`, trained on ImageNet: the weights that He, Zhang, Ren and Sun published
 with *Deep Residual Learning for Image Recognition* (CVPR 2016) under the MIT licence.""",
     "the encoder allows any use (MIT); the terms of the data above bind whoever uses them",
 )
+_VGG16 = Source(
+    """\
+The VGG16 of `keras.applications`, trained on ImageNet: the weights that Simonyan and Zisserman published with
+*Very Deep Convolutional Networks for Large-Scale Image Recognition* (ICLR 2015) under
+[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/).""",
+    "CC BY 4.0 on the encoder's side: name it, say what you changed; the terms of the data above bind too",
+)
+_INCEPTIONV3 = Source(
+    """\
+The InceptionV3 of `keras.applications`, trained on ImageNet and published by Keras under the Apache License 2.0;
+the network is that of *Rethinking the Inception Architecture for Computer Vision* (Szegedy, Vanhoucke, Ioffe, Shlens
+and Wojna, CVPR 2016).""",
+    "the encoder allows any use (Apache 2.0: keep its notice); the terms of the data above bind whoever uses them",
+)
 # Of the numbers in `get_weights()` order, as training/train.py records it: it survives another file format.
 _BY_SHA256 = {"48ec6ec3a87df750f1289b1c823f65399b3cca4aa4ad7d0abecefa8d8975c221": _BIT_GOES_DOWN}
-_BY_NAME = {"resnet50": _APPLICATIONS}
+_BY_NAME = {"resnet50": _RESNET50, "vgg16": _VGG16, "inceptionv3": _INCEPTIONV3}
 
 _FLICKR8K = """\
 Flickr8k (Hodosh, Young and Hockenmaier, *Framing Image Description as a Ranking Task: Data, Models and
