@@ -14,6 +14,8 @@ from training.datasets import Photo
 from training.decoding import search_in_batches
 from training.metrics import quick_cider
 
+SAMPLES = 4  # dev photos whose captions are shown after each epoch
+
 
 class DevScore(keras.callbacks.Callback):
     """Logs `dev_cider`: greedy captions of the dev photos against their references, on our own tokens.
@@ -33,18 +35,19 @@ class DevScore(keras.callbacks.Callback):
         super().__init__()
         self._generator, self._features, self._photos, self._tokenizer = generator, features, photos, tokenizer
         self._greedy = DecodingConfig(beam_width=1, length_penalty=0.0, max_words=max_words)
+        self.captions: dict[str, str] = {}  # of the last epoch, by photo
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Adds the score where the callbacks after this one look for it."""
         found = search_in_batches(self._generator, self._features(), self._greedy)
         captions = (self._tokenizer.decode(best[0].ids) for best in found)
-        predictions = {photo.name: text for photo, text in zip(self._photos, captions, strict=True)}
-        cider = quick_cider({photo.name: photo.captions for photo in self._photos}, predictions)
+        self.captions = {photo.name: text for photo, text in zip(self._photos, captions, strict=True)}
+        cider = quick_cider({photo.name: photo.captions for photo in self._photos}, self.captions)
         if logs is not None:
             logs["dev_cider"] = cider
-        print(f"\nepoch {epoch + 1}: dev CIDEr {100 * cider:.1f} (greedy)")
-        for photo in self._photos[:4]:
-            print(f"  {photo.name}: {predictions[photo.name]}")
+        print(f"\n{f'epoch {epoch + 1}' if epoch >= 0 else 'at the start'}: dev CIDEr {100 * cider:.1f} (greedy)")
+        for photo in self._photos[:SAMPLES]:
+            print(f"  {photo.name}: {self.captions[photo.name]}", flush=True)
 
 
 class CurvePlot(keras.callbacks.Callback):

@@ -17,10 +17,12 @@ from model.generation import Generator
 from model.image import open_image
 from model.tokenizer import Tokenizer
 from training.batches import CaptionBatches, Fetch, flip_and_zoom
-from training.callbacks import CurvePlot, DevScore
+from training.board import board
+from training.callbacks import SAMPLES, CurvePlot, DevScore
 from training.consensus import consensus
 from training.datasets import Photo
 from training.features import encode, extract, read_pixels
+from training.forecast import Forecast, plan
 from training.losses import CaptionLoss
 from training.options import TrainingOptions
 from training.reinforce import SelfCritic, fit
@@ -253,7 +255,7 @@ def _fit(
     """Fit until the dev CIDEr has not risen for `patience` epochs; the model ends with its best weights."""
     best, callbacks = _callbacks(run, dev_features, stage)
     model.compile(optimizer, CaptionLoss(run.options.label_smoothing))
-    history = model.fit(batches, epochs=epochs, callbacks=callbacks, verbose=2)
+    history = model.fit(batches, epochs=epochs, callbacks=callbacks, verbose=0)
     model.load_weights(best)
     return float(max(history.history["dev_cider"]))
 
@@ -264,9 +266,10 @@ def _callbacks(
     """Where the stage's best weights will lie, and what happens after each of its epochs."""
     options, folder = run.options, run.options.work
     best, log = folder / f"{stage}.weights.h5", folder / f"{stage}.csv"
+    score = _dev_score(run, dev_features)
     callbacks = [
         keras.callbacks.SwapEMAWeights(swap_on_epoch=True),  # first: what follows sees the averaged weights
-        _dev_score(run, dev_features),
+        score,
         keras.callbacks.ModelCheckpoint(
             best, monitor="dev_cider", mode="max", save_best_only=True, save_weights_only=True
         ),
@@ -274,7 +277,8 @@ def _callbacks(
         CurvePlot(log, folder / f"{stage}.png"),
         keras.callbacks.EarlyStopping(monitor="dev_cider", mode="max", patience=options.patience),
         keras.callbacks.TerminateOnNaN(),
+        Forecast(stage, plan(options), math.ceil(len(run.train.photos) / options.batch_size)),
     ]
     if options.tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard" / stage))
+        callbacks += board(folder / "tensorboard" / stage, run.dev.photos[:SAMPLES], lambda: score.captions)
     return best, callbacks
