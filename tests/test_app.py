@@ -439,31 +439,19 @@ def test_health_does_not_doubt_the_captioner_for_a_bad_photo(client: FlaskClient
 # ---------------------------------------------------------------- settings and start
 
 
-def test_settings_come_from_the_environment_with_defaults() -> None:
+def test_settings_come_from_the_environment_with_defaults(tmp_path: Path) -> None:
     assert Settings.from_environment({}) == Settings()
     given = {
         "PORT": "8080",
         "HOST": "::1",
         "WORKERS": "2",
-        "ARTIFACTS": "mine",
+        "ARTIFACTS": str(tmp_path),
         "MAX_UPLOAD_MB": "",
         "HOME": "/",
     }
     settings = Settings.from_environment(given)
     assert (settings.address, settings.workers, settings.max_upload_mb) == ("[::1]:8080", 2, 10)
-    assert str(settings.artifacts) == "mine"
-
-
-@pytest.mark.parametrize(
-    "given",
-    [{"PORT": "0"}, {"PORT": "70000"}, {"PORT": "http"}, {"WORKERS": "-1"}, {"MAX_UPLOAD_MB": "1.5"}],
-    ids=str,
-)
-def test_bad_setting_is_named_in_one_line(given: dict[str, str]) -> None:
-    with pytest.raises(SettingsError) as error:
-        Settings.from_environment(given)
-    (name, value), message = next(iter(given.items())), str(error.value)
-    assert name in message and value in message and "\n" not in message
+    assert settings.artifacts == tmp_path
 
 
 def test_app_refuses_to_start_without_an_artifact(tmp_path: Path) -> None:

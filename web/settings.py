@@ -73,7 +73,7 @@ class Settings:
             rates = parse_many(self.rate_limit)
         except ValueError as error:
             raise _not_a_rate(self.rate_limit) from error
-        if not all(rate.amount and rate.multiples for rate in rates):
+        if not all(rate.amount for rate in rates):
             raise _not_a_rate(self.rate_limit)
         return rates
 
@@ -101,12 +101,21 @@ def table() -> list[str]:
 
 def _parse(name: str, text: str) -> Any:
     if name == "artifacts":
-        return Path(text)
+        return _folder(text)
     if name not in _RANGES:
         return text
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise _not_in_range(name, text)
     return int(text)
+
+
+def _folder(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise SettingsError(
+            f"ARTIFACTS must be the folder of a trained model, not {text!r}: "
+            f"correct it, or unset it to use {Settings.artifacts}."
+        )
+    return Path(text)
 
 
 def _not_in_range(name: str, value: object) -> SettingsError:

@@ -1,5 +1,6 @@
 """What has to be right before a server starts. Nothing here loads TensorFlow."""
 
+import errno
 import os
 import socket
 
@@ -25,11 +26,15 @@ def configure_tensorflow(workers: int) -> None:
 
 
 def require_free_port(host: str, port: int) -> None:
-    """Raise SettingsError, naming the port, where nobody could listen."""
+    """Raise SettingsError, naming the host or the port, where nobody could listen."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host, port), family=family).close()
     except OSError as error:
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            raise SettingsError(
+                f"HOST must be an address of this machine, not {host!r}: correct it, or unset it to use 127.0.0.1."
+            ) from error
         reason = str(error.strerror).partition(" (")[0]  # Python adds the address, which is named already
         raise SettingsError(
             f"Port {port} on {host} must be free to listen on, but the system says: {reason}. "
