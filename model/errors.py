@@ -10,6 +10,7 @@ CaptionerError
 ├── ArtifactError         `artifacts/` is missing, altered, or its parts disagree
 ├── DatasetError          photos or captions that training cannot use
 ├── EncoderError          a feature extractor that cannot be had or breaks the contract
+├── RunError              what a training keeps in `--work` cannot be written, read or gone on with
 ├── NoAttention           attention asked of an artifact that has none
 ├── ScoringError          a scorer that could not run to its end
 └── SettingsError         a setting or option with an impossible value
@@ -69,6 +70,10 @@ class DatasetError(CaptionerError):
 
 class EncoderError(CaptionerError):
     """A feature extractor that cannot be had or that breaks the contract."""
+
+
+class RunError(CaptionerError):
+    """What a training keeps in its folder cannot be written, read or gone on with."""
 
 
 class NoAttention(CaptionerError):

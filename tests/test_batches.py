@@ -45,8 +45,8 @@ def test_the_seed_decides_and_epochs_differ() -> None:
     first = order(data)
     assert first == order(twin)
     assert first != order(batches(seed=6))
-    data.on_epoch_end()
-    twin.on_epoch_end()
+    data.begin(1)
+    twin.begin(1)
     assert order(data) == order(twin) != first
 
 

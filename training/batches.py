@@ -38,8 +38,8 @@ class CaptionBatches(keras.utils.PyDataset):
         super().__init__(**kwargs)
         self.key, self.fetch, self.captions, self.importance = key, fetch, captions, importance
         self.batch_size, self.per_photo, self.max_words = batch_size, per_photo, max_words
-        self.seed, self.epoch = seed, 0
-        self._order = self._shuffled()
+        self.seed = seed
+        self.begin(0)
 
     def __len__(self) -> int:
         return math.ceil(len(self.captions) / self.batch_size)
@@ -56,13 +56,10 @@ class CaptionBatches(keras.utils.PyDataset):
                 importance[place, : len(some)] = [self.importance[row][i] for i in some]
         return {self.key: self.fetch(rows, random), "ids": ids}, targets, word_weights(targets, importance)
 
-    def on_epoch_end(self) -> None:
-        """Draw the next epoch's order."""
-        self.epoch += 1
-        self._order = self._shuffled()
-
-    def _shuffled(self) -> np.ndarray:
-        return np.random.default_rng((self.seed, self.epoch)).permutation(len(self.captions))
+    def begin(self, epoch: int) -> None:
+        """Draw the order of an epoch. It is told which: `fit` calls `on_epoch_end` once before the first one, too."""
+        self.epoch = epoch
+        self._order = np.random.default_rng((self.seed, epoch)).permutation(len(self.captions))
 
     def _choose(self, row: int, random: np.random.Generator) -> Sequence[int]:
         count = len(self.captions[row])

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import math
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from model.encoder import input_size
-from model.errors import DatasetError, ImageError
+from model.errors import DatasetError, ImageError, RunError
 from model.image import load_pixels
 
 BATCH = 64
@@ -30,10 +33,10 @@ def extract(encoder: keras.Model, photos: Sequence[Path], cache: Path) -> Featur
     """Features of every photo, from the cache where they are there already.
 
     A photo that cannot be decoded leaves a row of zeros and an entry in `failed`. Memory stays flat: pixels live for
-    one batch, features on disk. Raises DatasetError if not a single photo could be read.
+    one batch, features on disk. Raises DatasetError if not a single photo could be read, RunError if the cache cannot
+    be written.
     """
     folder = cache / cache_key(encoder, photos)
-    folder.mkdir(parents=True, exist_ok=True)
     grid = _open(folder / "features.npy", (len(photos), *encoder.output_shape[1:]))
     done, failed = _read_progress(folder / "progress.json")
     with tqdm(total=len(photos), initial=done, desc="features", unit="photo") as bar:
@@ -56,8 +59,11 @@ def cache_key(encoder: keras.Model, photos: Sequence[Path]) -> str:
     for weight in encoder.get_weights():
         digest.update(np.ascontiguousarray(weight).data)
     for path in photos:
-        stat = path.stat()
-        digest.update(f"{path.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+        try:
+            stat = path.stat()
+            digest.update(f"{path.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+        except OSError:  # gone since the folder was listed; whoever reads it will say so
+            digest.update(f"{path.name} missing\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -87,17 +93,34 @@ def _read(
 
 
 def _open(path: Path, shape: tuple[int, ...]) -> np.memmap:
-    if path.exists():
-        return np.lib.format.open_memmap(path, mode="r+")
-    path.with_name("progress.json").unlink(missing_ok=True)
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
+    """The cache as it was left, or a new one where there is none or it is damaged. Raises RunError on a full disk."""
+    with suppress(OSError, ValueError):  # OSError: there is none; ValueError: it is shorter than its header says
+        grid = np.lib.format.open_memmap(path, mode="r+")
+        if grid.shape == shape:
+            return grid
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_name("progress.json").unlink(missing_ok=True)
+        grid = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
+        if hasattr(os, "posix_fallocate"):  # a hole that finds no room later would kill the process (SIGBUS)
+            with path.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        gigabytes = 2 * math.prod(shape) / 1e9
+        raise RunError(
+            f"the features of {shape[0]:,} photos need {gigabytes:.1f} GB in {path.parent} ({error.strerror}): make "
+            "room, or name another folder with --work"
+        ) from error
+    return grid
 
 
 def _read_progress(path: Path) -> tuple[int, dict[int, str]]:
-    if not path.exists():
+    try:
+        progress = json.loads(path.read_text())
+        return progress["done"], {int(row): reason for row, reason in progress["failed"].items()}
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):  # none, or damaged: all is computed anew
         return 0, {}
-    progress = json.loads(path.read_text())
-    return progress["done"], {int(row): reason for row, reason in progress["failed"].items()}
 
 
 def _write_progress(path: Path, progress: dict[str, Any]) -> None:

@@ -63,6 +63,7 @@ class TrainingOptions:
     consensus: float = 0.5
     seed: int = 1
     tensorboard: bool = False
+    resume: bool = False
     given: frozenset[str] = field(default=frozenset(), compare=False)  # what was chosen, not left at its default
 
     def __post_init__(self) -> None:
@@ -122,7 +123,8 @@ _HELP = {
     "output": "where the artifact is written",
     "work": "where features, checkpoints, logs and plots of the run are kept",
     "name": "name of the artifact",
-    "encoder": "resnet50 (ImageNet weights, downloaded by Keras), or a FILE.keras from RGB pixels 0-255 to a grid",
+    "encoder": "resnet50, vgg16 or inceptionv3 (ImageNet weights, downloaded by Keras), or a FILE.keras from RGB "
+    "pixels 0-255 to a grid",
     "encoder_weights": "weights of the named encoder in keras.applications' layout, where there is no network",
     "init": "an artifact to start from: its encoder, decoder and vocabulary are trained on",
     "decoder": "merge (pooled photo) or attention (over the grid)",
@@ -156,6 +158,7 @@ _HELP = {
     "consensus": "weigh captions by their CIDEr against the photo's others: 0 not at all, towards 1 entirely",
     "seed": "of every random choice",
     "tensorboard": "also write TensorBoard logs",
+    "resume": "go on with the interrupted run in --work; its options have to be given again (not --output and --name)",
 }
 _CHOICES = {
     "decoder": ("merge", "attention"),

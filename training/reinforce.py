@@ -92,16 +92,16 @@ def fit(
     epochs: int,
     seed: int,
     callbacks: Sequence[keras.callbacks.Callback],
-) -> dict[str, list[float]]:
-    """Run the epochs with Keras' callbacks; returns the history of every logged figure.
+    initial_epoch: int = 0,
+) -> None:
+    """Run the epochs from `initial_epoch` on with Keras' callbacks.
 
     Written around `train_on_batch` because a batch depends on the weights that the one before has changed.
     """
-    history = keras.callbacks.History()
-    listeners = keras.callbacks.CallbackList([*callbacks, history], model=model, epochs=epochs)
+    listeners = keras.callbacks.CallbackList(callbacks, model=model, epochs=epochs)
     model.stop_training = False
     listeners.on_train_begin()
-    for epoch in range(epochs):
+    for epoch in range(initial_epoch, epochs):
         listeners.on_epoch_begin(epoch)
         order = np.random.default_rng((seed, epoch)).permutation(rows)
         rewards, loss = [], 0.0
@@ -121,4 +121,3 @@ def fit(
         if model.stop_training:
             break
     listeners.on_train_end()
-    return history.history

@@ -2,8 +2,10 @@
 
 import csv
 import math
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,14 @@ from model.tokenizer import Tokenizer
 from training.batches import CaptionBatches, Fetch, flip_and_zoom
 from training.board import board
 from training.callbacks import SAMPLES, CurvePlot, DevScore
+from training.checkpoints import identity, stages_of
 from training.consensus import consensus
 from training.datasets import Photo
 from training.features import encode, extract, read_pixels
 from training.forecast import Forecast, plan
 from training.losses import CaptionLoss
 from training.options import TrainingOptions
+from training.progress import Progress
 from training.reinforce import SelfCritic, fit
 from training.sampling import Sampler
 
@@ -61,13 +65,20 @@ class Split:
 
 @dataclass(frozen=True)
 class Run:
-    """What all stages share."""
+    """What all stages share: `source` says what it began from, `started` when (`time.monotonic`)."""
 
     options: TrainingOptions
     tokenizer: Tokenizer
     decoder: Decoder
     train: Split
     dev: Split
+    source: str = ""
+    started: float = field(default_factory=time.monotonic)
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint has to agree with."""
+        return identity(self.options, [*self.train.photos, *self.dev.photos], self.source)
 
 
 def extract_split(encoder: keras.Model, photos: Sequence[Photo], work: Path) -> Split:
@@ -116,14 +127,12 @@ def run_all(run: Run, encoder: keras.Model) -> dict[str, float]:
 
 def history(options: TrainingOptions) -> dict[str, list[dict[str, float]]]:
     """What the logs of the run's stages hold: stage -> its epochs, counted from 1."""
-    ran = {"frozen": options.epochs, "tuned": options.fine_tune, "reinforced": options.reinforce}
-    return {stage: _epochs(options.work / f"{stage}.csv") for stage, wanted in ran.items() if wanted}
+    return {stage: _epochs(options.work / f"{stage}.csv") for stage in stages_of(options)}
 
 
 def _epochs(log: Path) -> list[dict[str, float]]:
-    """Keras's logger leaves a figure empty, or says NA, where an epoch had none."""
     with log.open() as lines:
-        rows = [{name: float(x) for name, x in row.items() if x not in ("", "NA")} for row in csv.DictReader(lines)]
+        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(lines)]
     return [row | {"epoch": row["epoch"] + 1} for row in rows]
 
 
@@ -156,21 +165,22 @@ def reinforce(run: Run, encoder: keras.Model) -> tuple[keras.Model, float]:
     rows, epochs = len(run.train.photos), options.reinforce_epochs
     steps = math.ceil(rows / options.batch_size)
     optimizer = pair.optimizer(steps, epochs, options.reinforce_encoder_rate, options.reinforce_decoder_rate)
-    pair.model.compile(optimizer, CaptionLoss(label_smoothing=0.0))
-    best, callbacks = _callbacks(run, pair.dev_features, "reinforced")
-    history = fit(
-        pair.model,
-        rows,
-        lambda photos: np.asarray(pair.encoder.predict_on_batch(photos)),
-        pair.fetch,
-        critic,
-        batch_size=options.batch_size,
-        epochs=epochs,
-        seed=options.seed,
-        callbacks=callbacks,
-    )
-    pair.model.load_weights(best)
-    return pair.encoder, float(max(history["dev_cider"]))
+    progress, callbacks = _callbacks(run, pair.dev_features, "reinforced")
+    if not progress.finished:
+        pair.model.compile(optimizer, CaptionLoss(label_smoothing=0.0))
+        fit(
+            pair.model,
+            rows,
+            lambda photos: np.asarray(pair.encoder.predict_on_batch(photos)),
+            pair.fetch,
+            critic,
+            batch_size=options.batch_size,
+            initial_epoch=progress.epoch,
+            epochs=epochs,
+            seed=options.seed,
+            callbacks=callbacks,
+        )
+    return pair.encoder, progress.finish(pair.model)
 
 
 class EndToEnd:
@@ -253,32 +263,38 @@ def _fit(
     stage: str,
 ) -> float:
     """Fit until the dev CIDEr has not risen for `patience` epochs; the model ends with its best weights."""
-    best, callbacks = _callbacks(run, dev_features, stage)
-    model.compile(optimizer, CaptionLoss(run.options.label_smoothing))
-    history = model.fit(batches, epochs=epochs, callbacks=callbacks, verbose=0)
-    model.load_weights(best)
-    return float(max(history.history["dev_cider"]))
+    progress, callbacks = _callbacks(run, dev_features, stage, batches.begin)
+    if not progress.finished:
+        model.compile(optimizer, CaptionLoss(run.options.label_smoothing))
+        # The batches come in an order of their own; that of `fit` would depend on the epochs before.
+        model.fit(batches, initial_epoch=progress.epoch, epochs=epochs, callbacks=callbacks, verbose=0, shuffle=False)
+    return progress.finish(model)
 
 
 def _callbacks(
-    run: Run, dev_features: Callable[[], np.ndarray], stage: str
-) -> tuple[Path, list[keras.callbacks.Callback]]:
-    """Where the stage's best weights will lie, and what happens after each of its epochs."""
+    run: Run, dev_features: Callable[[], np.ndarray], stage: str, begin: Callable[[int], None] = lambda _: None
+) -> tuple[Progress, list[keras.callbacks.Callback]]:
+    """How far the stage has come, and what happens around each of its epochs; `begin` is told their numbers."""
     options, folder = run.options, run.options.work
-    best, log = folder / f"{stage}.weights.h5", folder / f"{stage}.csv"
+    progress = Progress(
+        folder,
+        stage,
+        run.identity,
+        resume=options.resume,
+        patience=options.patience,
+        seed=options.seed,
+        clock=lambda: time.monotonic() - run.started,
+        begin=begin,
+    )
     score = _dev_score(run, dev_features)
     callbacks = [
         keras.callbacks.SwapEMAWeights(swap_on_epoch=True),  # first: what follows sees the averaged weights
         score,
-        keras.callbacks.ModelCheckpoint(
-            best, monitor="dev_cider", mode="max", save_best_only=True, save_weights_only=True
-        ),
-        keras.callbacks.CSVLogger(log),
-        CurvePlot(log, folder / f"{stage}.png"),
-        keras.callbacks.EarlyStopping(monitor="dev_cider", mode="max", patience=options.patience),
+        progress,
+        CurvePlot(folder / f"{stage}.csv", folder / f"{stage}.png"),
         keras.callbacks.TerminateOnNaN(),
         Forecast(stage, plan(options), math.ceil(len(run.train.photos) / options.batch_size)),
     ]
     if options.tensorboard:
         callbacks += board(folder / "tensorboard" / stage, run.dev.photos[:SAMPLES], lambda: score.captions)
-    return best, callbacks
+    return progress, callbacks

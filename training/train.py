@@ -11,12 +11,15 @@ import os
 import shlex
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from model.errors import CaptionerError
 from model.quiet import quiet_import
+from training import splits
+from training.datasets import Dataset, write_split
 from training.options import TrainingOptions, parse
 
 
@@ -43,9 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def train(options: TrainingOptions, command: str) -> None:
     """Dataset to artifact. Raises CaptionerError where the data, the encoder or an option stand in the way."""
-    from training import splits
     from training.checkpoints import look
-    from training.datasets import load_dataset, write_split
+    from training.datasets import load_dataset
     from training.results import replace_file, to_json
 
     started, dataset = time.monotonic(), load_dataset(options.dataset, seed=options.seed)
@@ -120,13 +122,13 @@ def train(options: TrainingOptions, command: str) -> None:
         training=record,
         confidence=confidence.to_dict() if confidence else None,
     )
-
-    def write_drawn_split(folder: Path) -> None:
-        if dataset.split_note:  # not an official split, so evaluation has to be told which photos were held back
-            write_split(dataset, folder / splits.FILE)
-
-    save_bundle(options.output, Bundle(config, tokenizer, encoder, decoder), write_drawn_split)
+    save_bundle(options.output, Bundle(config, tokenizer, encoder, decoder), partial(_write_drawn_split, dataset))
     print(f"wrote {options.output} after {record['minutes']} minutes; score it with training/evaluate.py")
+
+
+def _write_drawn_split(dataset: Dataset, folder: Path) -> None:
+    if dataset.split_note:  # not an official split, so evaluation has to be told which photos were held back
+        write_split(dataset, folder / splits.FILE)
 
 
 if __name__ == "__main__":
