@@ -337,21 +337,6 @@ def test_request_id_is_the_clients_if_short_and_plain(client: FlaskClient) -> No
         assert re.fullmatch("[0-9a-f]{32}", echoed(evil))
 
 
-@pytest.mark.parametrize("path", ["/", "/health", "/nowhere", "/static/css/style.css"])
-def test_every_answer_has_the_security_headers(client: FlaskClient, path: str) -> None:
-    headers = client.get(path, buffered=True).headers
-    policy = headers["Content-Security-Policy"].split("; ")
-    expected = ["default-src 'self'", "img-src 'self' blob: data:", "object-src 'none'", "base-uri 'none'"]
-    assert {*expected, "frame-ancestors 'none'"} <= set(policy)
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Referrer-Policy"] and headers["Permissions-Policy"]
-
-
-def test_captions_are_not_to_be_stored_on_the_way(client: FlaskClient) -> None:
-    for url in ("/predict", "/"):
-        assert send(client, encode(corners(), "PNG"), url=url).headers["Cache-Control"] == "no-store"
-
-
 # ---------------------------------------------------------------- the page
 
 

@@ -65,6 +65,15 @@ def test_each_part_of_a_caption_is_timed(client: FlaskClient) -> None:
         assert told[f'captioner_seconds_sum{{part="{part}"}}'] > 0
 
 
+def test_captions_from_the_cache_are_counted_apart(captioner: CaptionGenerator) -> None:
+    client = create_app(Settings(), captioner).test_client()
+    for content in (PHOTO, PHOTO, PHOTO, b"text"):
+        client.post("/predict", data={"image": (io.BytesIO(content), "a.png")})
+    told = figures(client.get("/metrics").text)
+    assert told['captioner_captions_total{cached="false"}'] == 1
+    assert told['captioner_captions_total{cached="true"}'] == 2
+
+
 def test_nothing_stays_in_flight(
     client: FlaskClient, captioner: CaptionGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,4 +93,7 @@ def test_two_workers_add_up(tmp_path: Path) -> None:
             assert status == 200
             after = requests(str(text))
             assert after["/predict", "200", "ok"] - before["/predict", "200", "ok"] == 12
-            assert figures(str(text))["captioner_in_flight"] == 1
+            told = figures(str(text))
+            assert told["captioner_in_flight"] == 1
+            assert told['captioner_captions_total{cached="false"}'] == 12
+            assert told['captioner_seconds_count{part="search"}'] == 12

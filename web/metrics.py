@@ -1,4 +1,4 @@
-"""What an operator wants to know, for Prometheus: requests by outcome, seconds by part, how many are in flight.
+"""What an operator wants to know, for Prometheus: requests by outcome, seconds by part, cache hits, requests in flight.
 
 Of several processes each answers for all of them: they share a folder, of which `web/figures.py` takes care.
 """
@@ -34,6 +34,9 @@ class Metrics:
         self._seconds = Histogram(
             "captioner_seconds", "Time of each part of a request.", ["part"], buckets=_SECONDS, registry=self._registry
         )
+        self._captions = Counter(
+            "captioner_captions", "Photos captioned, or known from before.", ["cached"], registry=self._registry
+        )
         self._in_flight = Gauge(
             "captioner_in_flight", "Requests being served.", registry=self._registry, multiprocess_mode="livesum"
         )
@@ -47,6 +50,8 @@ class Metrics:
         """After every request. The route rather than the path, so that strangers cannot make up labels."""
         route = request.url_rule.rule if request.url_rule else "none"
         self._requests.labels(route, response.status_code, g.get("outcome", "ok")).inc()
+        if "cached" in g:
+            self._captions.labels(str(g.cached).lower()).inc()
         for part, seconds in {**g.get("seconds", {}), "request": perf_counter() - g.started}.items():
             self._seconds.labels(part).observe(seconds)
         return response

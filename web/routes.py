@@ -87,7 +87,7 @@ def caption_upload() -> tuple[bytes, Options, Answer]:
     g.deadline.check()
     options = read_options(request, service.captioner.beam_width)
     answer = service.caption(upload, options, g.deadline)
-    g.seconds = answer.rounded_seconds
+    g.seconds, g.cached = answer.rounded_seconds, answer.cached
     return upload, options, answer
 
 

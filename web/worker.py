@@ -19,6 +19,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from model.errors import CaptionerError
 from web.logs import write_log
 from web.problems import BAD_REQUEST, internal_error, problem_body
+from web.tracing import CACHING, HEADERS
 
 HANG_UP_SECONDS = 5  # what a client gets to read that its time is over
 _STATUS = {
@@ -96,9 +97,10 @@ class Worker(ThreadWorker):
             write_log("unexpected error", level=logging.ERROR, error=exc, id=number)
         write_log("request", id=number, method=None, route=None, status=status, outcome=code)
         body = json.dumps(problem_body(code, detail, number, status)).encode()
-        head = (
-            f"HTTP/1.1 {status} {status.phrase}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
-            f"X-Request-ID: {number}\r\nX-Content-Type-Options: nosniff\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
+        headers = {
+            **{"Connection": "close", "Content-Type": "application/problem+json", "Content-Length": str(len(body))},
+            **{"X-Request-ID": number, **HEADERS, **CACHING},
+        }
+        lines = (f"HTTP/1.1 {status} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items()), "", "")
         with suppress(OSError):  # whoever sent this may be gone
-            client.sendall(head.encode() + body)
+            client.sendall("\r\n".join(lines).encode() + body)
