@@ -1,7 +1,7 @@
 """How long a caption takes: `python benchmarks/latency.py` writes docs/performance.md, in about five minutes.
 
 The tutorials' loop, the captioner on TensorFlow and on its own runtime, one after the other, each in a process of its
-own, on the same photos: made up by code, or from a folder given by `--photos DIR`. Leave the machine alone meanwhile.
+own, on the same photos: crops of the samples that ship, or of those in a folder. Leave the machine alone meanwhile.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.photos import PHONE, USUAL, read_all, write_photos
+from benchmarks.photos import PHONE, SAMPLES, USUAL, read_all, write_photos
 from benchmarks.processes import measure
 from benchmarks.report import ROOT, conditions, cores, milliseconds, table, write_section
 from benchmarks.serving import megabytes_of, post, serving
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, write, and say what was reached; 0 if all of it was."""
     parser = argparse.ArgumentParser(description="Measure how long a caption takes; writes docs/performance.md.")
     parser.add_argument("--artifacts", type=Path, default=ROOT / "artifacts")
-    parser.add_argument("--photos", type=Path, metavar="DIR", help="a folder of photos; made up by code unless given")
+    parser.add_argument("--photos", type=Path, metavar="DIR", default=SAMPLES, help="instead of the samples")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -44,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_photos(folder, 6, PHONE, options.photos)
         figures = measure_all(options.artifacts, folder)
     goals = reached(figures)
-    write_section("latency", page(figures, goals, "from a folder" if options.photos else "made up by code"))
+    source = "the samples that ship" if options.photos == SAMPLES else "those in a folder"
+    write_section("latency", page(figures, goals, f"crops of {source}"))
     if "<!-- speed:begin -->" in README.read_text():
         write_section("speed", summary(figures), README)
     print(table(("goal", "wanted", "measured", ""), goals))

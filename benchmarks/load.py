@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from benchmarks.photos import USUAL, read_all, write_photos
+from benchmarks.photos import SAMPLES, USUAL, read_all, write_photos
 from benchmarks.processes import measure
 from benchmarks.report import ROOT, conditions, milliseconds, table, write_section
 from benchmarks.serving import post, serving
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write; 0 if no request failed and 32 clients get what they should."""
     parser = argparse.ArgumentParser(description="Measure the server under load; writes docs/performance.md.")
     parser.add_argument("--artifacts", type=Path, default=ROOT / "artifacts")
-    parser.add_argument("--photos", type=Path, metavar="DIR", help="a folder of photos; made up by code unless given")
+    parser.add_argument("--photos", type=Path, metavar="DIR", default=SAMPLES, help="instead of the samples")
     parser.add_argument("--seconds", type=float, default=15, help="for each number of clients")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as name:
