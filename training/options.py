@@ -33,6 +33,7 @@ class TrainingOptions:
     encoder_weights: Path | None = None
     init: Path | None = None
     decoder: str = "attention"
+    cell: str = "lstm"
     units: int = 512
     lstm_layers: int = 1
     heads: int = 8
@@ -108,7 +109,7 @@ class TrainingOptions:
         return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
 
 
-NETWORK = ("encoder", "encoder_weights", "decoder", "units", "lstm_layers", "heads", "merge_blocks")
+NETWORK = ("encoder", "encoder_weights", "decoder", "cell", "units", "lstm_layers", "heads", "merge_blocks")
 FEW_PHOTOS = 500
 FEW: dict[str, Any] = {
     "epochs": 30,
@@ -128,10 +129,11 @@ _HELP = {
     "encoder_weights": "weights of the named encoder in keras.applications' layout, where there is no network",
     "init": "an artifact to start from: its encoder, decoder and vocabulary are trained on",
     "decoder": "merge (pooled photo) or attention (over the grid)",
-    "units": "width of embedding, LSTM and attention",
-    "lstm_layers": "1 or 2",
+    "cell": "what reads the words: lstm or gru",
+    "units": "width of embedding, LSTM or GRU, and attention",
+    "lstm_layers": "1 or 2 of them, or of the GRU, on top of each other",
     "heads": "attention heads; units must be a multiple",
-    "merge_blocks": "attention blocks on top of the LSTM",
+    "merge_blocks": "attention blocks on top of them",
     "dropout": "share of activations dropped while training",
     "min_count": "a word enters the vocabulary if the training captions hold it this often",
     "max_words": "longer captions are cut, in training and in captioning",
@@ -162,6 +164,7 @@ _HELP = {
 }
 _CHOICES = {
     "decoder": ("merge", "attention"),
+    "cell": ("lstm", "gru"),
     "lstm_layers": (1, 2),
     "precision": ("float32", "mixed_bfloat16"),
 }
