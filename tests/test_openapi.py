@@ -105,8 +105,9 @@ def test_a_wrong_answer_is_not_what_it_says() -> None:
 
 
 def test_its_limits_are_those_of_the_settings() -> None:
-    about = describe(Settings(max_upload_mb=3, deadline_seconds=7))["info"]["description"]
-    assert "3 MB" in about and "7 seconds" in about
+    about = describe(Settings(max_upload_mb=3, deadline_seconds=7, rate_limit="5/minute"))["info"]["description"]
+    assert "3 MB" in about and "7 seconds" in about and "5 photos in 60 s" in about
+    assert "A client may send" not in DOCUMENT["info"]["description"]
 
 
 def test_the_tables_in_the_docs_are_the_code() -> None:

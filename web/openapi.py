@@ -21,7 +21,7 @@ that does not exist is answered with 404 `not_found`, a method that an address d
 `GET` does.
 
 A request holds at most {megabytes} MB, {parts} form fields and {kilobytes} kB of text, and may take {seconds} seconds,
-its upload included."""
+its upload included.{rates}"""
 _OF_A_PHOTO = (
     *("no_file", "multiple_files", "empty_file", "bad_option", "bad_form", "bad_request"),
     *("too_large", "unsupported_media_type", "not_an_image", "damaged_image", "too_many_pixels", "no_attention"),
@@ -49,6 +49,7 @@ def describe(settings: Settings) -> dict[str, Any]:
         parts=MAX_PARTS,
         kilobytes=MAX_TEXT_BYTES // 1024,
         seconds=settings.deadline_seconds,
+        rates="".join(f" A client may send {rate.amount} photos in {rate.get_expiry()} s." for rate in settings.rates),
     )
     return {
         "openapi": "3.1.0",
