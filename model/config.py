@@ -16,11 +16,15 @@ def _require(condition: bool, message: str) -> None:
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """Sizes of the merge-style LSTM decoder; `vocabulary` counts the four reserved ids."""
+    """Sizes of the merge-style decoder; `vocabulary` counts the four reserved ids.
+
+    `cell` is what reads the words, `lstm_layers` how many of it, LSTM or GRU, stand on top of each other.
+    """
 
     vocabulary: int
     channels: int
     kind: str = "attention"
+    cell: str = "lstm"
     units: int = 512
     lstm_layers: int = 1
     heads: int = 8
@@ -29,12 +33,18 @@ class DecoderConfig:
 
     def __post_init__(self) -> None:
         _require(self.kind in ("merge", "attention"), f"decoder must be merge or attention, not {self.kind!r}")
+        _require(self.cell in ("lstm", "gru"), f"cell must be lstm or gru, not {self.cell!r}")
         _require(self.lstm_layers in (1, 2), f"lstm layers must be 1 or 2, not {self.lstm_layers}")
         _require(self.units > 0 and self.heads > 0, "units and heads must be positive")
         _require(self.units % self.heads == 0, f"units ({self.units}) must be a multiple of heads ({self.heads})")
         _require(self.merge_blocks >= 1, f"merge blocks must be at least 1, not {self.merge_blocks}")
         _require(0 <= self.dropout < 1, f"dropout must be in [0, 1), not {self.dropout}")
         _require(self.vocabulary > 4 and self.channels > 0, "the vocabulary needs words, the encoder channels")
+
+    @property
+    def states(self) -> int:
+        """Tensors that a word hands to the next: hidden and cell state of each LSTM, the hidden state of each GRU."""
+        return self.lstm_layers * (2 if self.cell == "lstm" else 1)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The merge-style decoder: the LSTM reads words only, the photo meets its output.
+"""The merge-style decoder: the LSTM (or GRU) reads words only, the photo meets its output.
 
     words ── embedding ── LSTM ──┐
                                  ├── merge ── logits          (Tanti, Gatt, Camilleri 2018)
@@ -95,7 +95,7 @@ class PooledBlock(layers.Layer):
 
 
 class Decoder(keras.Model):
-    """`call` scores every step of whole captions at once; `step` scores one word with the LSTM's state carried."""
+    """`call` scores every step of whole captions at once; `step` scores one word with the LSTMs' states carried."""
 
     def __init__(self, config: DecoderConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -104,7 +104,10 @@ class Decoder(keras.Model):
         self.embedding = layers.ReversibleEmbedding(
             config.vocabulary, units, embeddings_initializer=spread, name="embedding"
         )
-        self.lstms = [layers.LSTM(units, return_sequences=True, name=f"lstm_{i}") for i in range(config.lstm_layers)]
+        cell = {"lstm": layers.LSTM, "gru": layers.GRU}[config.cell]
+        self.recurrent = [
+            cell(units, return_sequences=True, name=f"{config.cell}_{i}") for i in range(config.lstm_layers)
+        ]
         self.photo = layers.Dense(units, name="photo")
         self.photo_norm = layers.LayerNormalization(name="photo_norm")
         self.blocks: list[Any] = (
@@ -122,8 +125,8 @@ class Decoder(keras.Model):
         """Make every variable without computing anything: loading weights into them is all that serving wants."""
         words: Shape = (None, None, self.config.units)
         self.embedding.build((None, None))
-        for lstm in self.lstms:
-            lstm.build(words)
+        for layer in self.recurrent:
+            layer.build(words)
         self.photo.build((None, None, self.config.channels))
         for layer in (self.photo_norm, self.logits_norm):
             layer.build(words)
@@ -140,8 +143,8 @@ class Decoder(keras.Model):
         batch, captions, length = ops.shape(ids)
         words = self._embed(ids, training)  # (B, K, T, U)
         words = ops.reshape(words, (batch * captions, length, self.config.units))
-        for lstm in self.lstms:
-            words = self.dropout(lstm(words, training=training), training=training)
+        for layer in self.recurrent:
+            words = self.dropout(layer(words, training=training), training=training)
         words = ops.reshape(words, (batch, captions * length, self.config.units))
         logits, _ = self._merge(words, self.remember(inputs["features"], training), training)
         return ops.reshape(logits, (batch, captions, length, self.config.vocabulary))
@@ -154,7 +157,7 @@ class Decoder(keras.Model):
         return [tensor for block in self.blocks for tensor in block.remember(grid)]
 
     def step(self, ids: Tensor, states: Tensors, memory: Tensors) -> tuple[Tensor, Tensors, Tensor | None]:
-        """One word of every beam: ids (B, K), states (B, K, U) twice a layer (hidden, cell).
+        """One word of every beam: ids (B, K), states (B, K, U), hidden and cell of each LSTM or hidden of each GRU.
 
         Returns logits (B, K, V), the new states, and the attention weights (B, K, G), the mean over the heads of
         every block (on dev photos hiding the cells that it names harms a word more than those of any one block), or
@@ -163,9 +166,11 @@ class Decoder(keras.Model):
         batch, beams = ops.shape(ids)
         rows = (batch * beams, self.config.units)
         words, new_states = ops.reshape(self._embed(ids), rows), []
-        for lstm, (hidden, cell) in zip(self.lstms, _pairs(states), strict=True):
-            words, pair = lstm.cell(words, [ops.reshape(hidden, rows), ops.reshape(cell, rows)])
-            new_states += [ops.reshape(state, (batch, beams, self.config.units)) for state in pair]
+        each = self.config.states // len(self.recurrent)
+        for index, layer in enumerate(self.recurrent):
+            own = [ops.reshape(state, rows) for state in states[index * each : (index + 1) * each]]
+            words, own = layer.cell(words, own)
+            new_states += [ops.reshape(state, (batch, beams, self.config.units)) for state in own]
         words = ops.reshape(words, (batch, beams, self.config.units))
         logits, weights = self._merge(words, memory)
         return logits, new_states, weights
@@ -184,7 +189,3 @@ class Decoder(keras.Model):
         logits = self.embedding(words, reverse=True)
         attention = sum(looks[1:], looks[0]) / len(looks) if looks else None
         return ops.cast(logits, "float32") + ops.cast(self.logits_bias, "float32"), attention
-
-
-def _pairs(states: Tensors) -> list[Tensors]:
-    return [states[index : index + 2] for index in range(0, len(states), 2)]

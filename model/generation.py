@@ -20,12 +20,12 @@ class Generator:
 
     def __init__(self, decoder: Decoder, precision: Precision = "fastest") -> None:
         self._decoder, self._precision = decoder, precision
-        self._units, self._layers = decoder.config.units, decoder.config.lstm_layers
+        self._units, self._states = decoder.config.units, decoder.config.states
         self.has_attention = decoder.config.kind == "attention"
         self._remember = compiled(decoder, decoder.remember, precision)
         self._steps: dict[int, Compiled] = {}
         self._look = compiled(
-            decoder, lambda *inputs: _flat_look(decoder, *inputs), precision, beams_in=1 + 2 * self._layers
+            decoder, lambda *inputs: _flat_look(decoder, *inputs), precision, beams_in=1 + self._states
         )
 
     def search(
@@ -37,7 +37,7 @@ class Generator:
         """
         photos, compiled_step = len(features), self._step(decoding.beam_width)
         memory = self._remember([features])  # what depends on the photo alone, once
-        states: Arrays = [np.zeros((photos, decoding.beam_width, self._units), np.float32)] * (2 * self._layers)
+        states: Arrays = [np.zeros((photos, decoding.beam_width, self._units), np.float32)] * self._states
 
         def step(ids: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             nonlocal states
@@ -57,7 +57,7 @@ class Generator:
                 self._decoder,
                 lambda *inputs: _flat_step(self._decoder, offered, *inputs),
                 self._precision,
-                beams_in=1 + 2 * self._layers,
+                beams_in=1 + self._states,
             )
         return self._steps[offered]
 
@@ -74,7 +74,7 @@ class Generator:
             )
         photos, lengths = len(captions), [len(caption) for caption in captions]
         memory = self._remember([features])
-        states = [np.zeros((photos, 1, self._units), np.float32)] * (2 * self._layers)
+        states = [np.zeros((photos, 1, self._units), np.float32)] * self._states
         read = np.full((photos, max(lengths, default=0) + 1), PAD)  # for word t, the words up to t - 1 have been read
         read[:, 0] = START
         for row, caption in enumerate(captions):
@@ -90,13 +90,13 @@ class Generator:
 
 
 def _flat_step(decoder: Decoder, offered: int, ids: object, *rest: object) -> list[object]:
-    count = 2 * decoder.config.lstm_layers
+    count = decoder.config.states
     logits, states, _ = decoder.step(ids, list(rest[:count]), list(rest[count:]))
     best, words = ops.top_k(logits, min(offered, decoder.config.vocabulary))
     return [words, best - ops.logsumexp(logits, axis=-1, keepdims=True), *states]
 
 
 def _flat_look(decoder: Decoder, ids: object, *rest: object) -> list[object]:
-    count = 2 * decoder.config.lstm_layers
+    count = decoder.config.states
     _, states, weights = decoder.step(ids, list(rest[:count]), list(rest[count:]))
     return [weights, *states]

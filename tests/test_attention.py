@@ -65,7 +65,7 @@ def test_every_head_of_every_block_counts_alike() -> None:
     for block in decoder.blocks:  # one word, START, through the blocks one by one
         block.context.kernel.assign(0 * block.context.kernel)  # so that no block feeds the next
         block.project.kernel.assign(0 * block.project.kernel)
-    words = decoder.lstms[0](decoder._embed(np.array([[START]])))
+    words = decoder.recurrent[0](decoder._embed(np.array([[START]])))
     memory = decoder.remember(grids(1))
     for index, block in enumerate(decoder.blocks):
         looks.append(keras.ops.convert_to_numpy(block(words, *memory[2 * index : 2 * index + 2])[1])[0, :, 0])

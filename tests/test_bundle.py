@@ -46,7 +46,7 @@ def test_a_reloaded_artifact_holds_the_same_numbers(artifact: Path, tmp_path: Pa
             np.testing.assert_array_equal(x, y)
 
 
-@pytest.mark.parametrize("shape", [{"merge_blocks": 3}, {"lstm_layers": 2}, {"kind": "merge"}])
+@pytest.mark.parametrize("shape", [{"merge_blocks": 3}, {"lstm_layers": 2}, {"kind": "merge"}, {"cell": "gru"}])
 def test_every_weight_survives_saving(tiny_artifact: Path, tmp_path: Path, shape: dict[str, Any]) -> None:
     saved = load_bundle(tiny_artifact)
     sizes = replace(saved.config.decoder, **shape)
@@ -55,6 +55,12 @@ def test_every_weight_survives_saving(tiny_artifact: Path, tmp_path: Path, shape
     save_bundle(tmp_path / "new", replace(saved, config=replace(saved.config, decoder=sizes), decoder=decoder))
     for before, after in zip(decoder.get_weights(), load_bundle(tmp_path / "new").decoder.get_weights(), strict=True):
         np.testing.assert_array_equal(before.astype(np.float16), after)
+
+
+def test_an_artifact_from_before_cells_could_be_chosen_has_lstms(artifact: Path) -> None:
+    edit_json(artifact / "config.json", lambda data: data["decoder"].pop("cell"))
+    write_checksums(artifact)
+    assert load_bundle(artifact).config.decoder.cell == "lstm"
 
 
 def test_saving_over_an_artifact_replaces_it_whole(artifact: Path) -> None:

@@ -1,4 +1,4 @@
-"""Laws of the decoder: causal, padded without effect, steps equal teacher forcing, no photo in the LSTM."""
+"""Laws of the decoder: causal, padded without effect, steps equal teacher forcing, no photo in the LSTM or GRU."""
 
 import keras
 import numpy as np
@@ -10,10 +10,16 @@ from model.config import DecoderConfig, DecodingConfig
 from model.decoder import Decoder
 from model.errors import SettingsError
 from model.generation import Generator
-from model.tokenizer import END, PAD, RESERVED, START
+from model.tokenizer import END, PAD, RESERVED, START, UNKNOWN
 
 VOCABULARY, CHANNELS, GRID = 11, 6, (3, 3)
-KINDS = [{"kind": "merge"}, {"kind": "attention", "merge_blocks": 1}, {"kind": "attention", "lstm_layers": 2}]
+KINDS = [
+    {"kind": "merge"},
+    {"kind": "attention", "merge_blocks": 1},
+    {"kind": "attention", "lstm_layers": 2},
+    {"kind": "merge", "cell": "gru", "lstm_layers": 2},
+    {"kind": "attention", "cell": "gru"},
+]
 
 
 @pytest.fixture(params=KINDS, ids=lambda options: "-".join(map(str, options.values())))
@@ -73,7 +79,7 @@ def test_steps_equal_teacher_forcing(decoder: Decoder) -> None:
     features, ids = photos(2), sentences(2, 3, 5)
     expected = logits(decoder, features, ids)
     memory = decoder.remember(features)
-    states = [np.zeros((2, 3, 16), np.float32)] * (2 * decoder.config.lstm_layers)
+    states = [np.zeros((2, 3, 16), np.float32)] * decoder.config.states
     for word in range(5):
         found, states, attention = decoder.step(ids[:, :, word], states, memory)
         np.testing.assert_allclose(keras.ops.convert_to_numpy(found), expected[:, :, word], atol=1e-4)
@@ -85,11 +91,8 @@ def test_steps_equal_teacher_forcing(decoder: Decoder) -> None:
             assert attention is None
 
 
-def test_the_photo_never_enters_the_lstm(decoder: Decoder) -> None:
-    ids, states = (
-        sentences(2, 3, 1)[..., 0],
-        [np.ones((2, 3, 16), np.float32)] * (2 * decoder.config.lstm_layers),
-    )
+def test_the_photo_never_enters_the_cell(decoder: Decoder) -> None:
+    ids, states = sentences(2, 3, 1)[..., 0], [np.ones((2, 3, 16), np.float32)] * decoder.config.states
     one, other = (decoder.step(ids, states, decoder.remember(photos(2, seed))) for seed in (0, 1))
     for a, b in zip(one[1], other[1], strict=True):
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(a), keras.ops.convert_to_numpy(b))
@@ -108,6 +111,16 @@ def test_generated_captions_score_as_teacher_forcing_scores_them(decoder: Decode
             assert hypothesis.log_probability == pytest.approx(closest, abs=1e-3)
 
 
+def test_beam_one_equals_the_most_likely_word_each_time(decoder: Decoder) -> None:
+    (found,) = Generator(decoder).search(photos(1), DecodingConfig(1, 0.7, 6))[0]
+    ids = [START]
+    for word in [*found.ids, END][:6]:
+        row = logits(decoder, photos(1), np.array([[ids]]))[0, 0, -1]
+        row[[PAD, START, UNKNOWN, ids[-1]]] = -np.inf  # nobody says these, and no word follows itself
+        assert word == row.argmax()
+        ids.append(word)
+
+
 def test_generating_in_batches_changes_no_caption(decoder: Decoder) -> None:
     features, generator, decoding = photos(5), Generator(decoder), DecodingConfig(3, 0.7, 6)
     together = generator.search(features, decoding)
@@ -120,6 +133,7 @@ def test_generating_in_batches_changes_no_caption(decoder: Decoder) -> None:
     "bad",
     [
         {"kind": "inject"},
+        {"cell": "rnn"},
         {"lstm_layers": 3},
         {"units": 10, "heads": 4},
         {"dropout": 1.0},

@@ -25,9 +25,10 @@ def sentences(count: int, seed: int, shortest: int = 1) -> list[list[str]]:
     return [[drawn.choice("abcdefgh") for _ in range(drawn.randint(shortest, 9))] for _ in range(count)]
 
 
-@pytest.fixture(scope="module")
-def sampler() -> Sampler:
-    return Sampler(build_decoder(DecoderConfig(VOCABULARY, channels=3, units=8, heads=2)), MAX_WORDS)
+@pytest.fixture(scope="module", params=["lstm", "gru"])
+def sampler(request: pytest.FixtureRequest) -> Sampler:
+    sizes = DecoderConfig(VOCABULARY, channels=3, cell=request.param, units=8, heads=2)
+    return Sampler(build_decoder(sizes), MAX_WORDS)
 
 
 def grids(photos: int) -> np.ndarray:
@@ -62,7 +63,7 @@ def test_samples_follow_the_distribution(sampler: Sampler) -> None:
     """First words come as often as the decoder's probabilities say: a chi-square test at one in ten thousand."""
     count = 4000
     first = sampler.draw(grids(1), count, np.random.default_rng(1))[0, :, 1]
-    states = [np.zeros((1, 1, 8), np.float32)] * 2
+    states = [np.zeros((1, 1, 8), np.float32)] * sampler._states
     memory = sampler._remember([grids(1)])
     logits = np.asarray(sampler._step([np.full((1, 1), START), *states, *memory])[0])[0, 0].astype(float)
     logits[[PAD, START, UNKNOWN]] = -np.inf

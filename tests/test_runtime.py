@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from model.bundle import save_bundle
 from model.captioner import CaptionGenerator
 
+from .bundles import untrained
 from .conftest import COLOURS, picture
 from .pictures import encode
 
@@ -68,17 +70,27 @@ def test_serving_loads_no_tensorflow_although_it_is_installed(on_openvino: Any) 
 
 
 def test_both_runtimes_give_the_same_captions(on_openvino: Any, tiny_artifact: Path, photos: list[str]) -> None:
-    captioner = CaptionGenerator.load(tiny_artifact)  # on TensorFlow, like everything in this process
-    for found, photo in zip(on_openvino["together"], photos, strict=True):
+    same_as_here(on_openvino, tiny_artifact, photos)
+
+
+def test_both_runtimes_give_the_same_captions_by_gru(photos: list[str], tmp_path: Path) -> None:
+    save_bundle(tmp_path / "artifacts", untrained(cell="gru", lstm_layers=2))
+    same_as_here(served(tmp_path / "artifacts", photos, "float32"), tmp_path / "artifacts", photos)
+
+
+def same_as_here(elsewhere: Any, artifact: Path, photos: list[str]) -> None:
+    """What `SERVE` printed in float32 is what comes out in this process, on TensorFlow."""
+    captioner = CaptionGenerator.load(artifact)
+    for found, photo in zip(elsewhere["together"], photos, strict=True):
         expected = captioner.caption(photo, 3)
         assert [text for text, _ in found] == [caption.text for caption in expected]
         for (_, log_probability), caption in zip(found, expected, strict=True):
             assert log_probability == pytest.approx(caption.log_probability, abs=1e-3)
-    assert on_openvino["wide"] == captioner.predict(list(photos), beam_width=20)
-    assert on_openvino["greedy"] == captioner.predict(list(photos), beam_width=1)
+    assert elsewhere["wide"] == captioner.predict(list(photos), beam_width=20)
+    assert elsewhere["greedy"] == captioner.predict(list(photos), beam_width=1)
     (look,) = captioner.generate(photos[:1], attention=True)
     assert look.captions[0].attention
-    for weights, word in zip(on_openvino["attention"], look.captions[0].attention.words, strict=True):
+    for weights, word in zip(elsewhere["attention"], look.captions[0].attention.words, strict=True):
         assert weights == pytest.approx(word.weights.tolist(), abs=1e-4)
 
 

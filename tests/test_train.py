@@ -130,11 +130,13 @@ def test_the_other_decoder_trains_too_with_tensorboard(
 ) -> None:
     status = main(
         f"--dataset {colour_dataset} --encoder {tiny_encoder_file} --output {tmp_path / 'artifacts'} "
-        f"--work {tmp_path / 'work'} --decoder merge --lstm-layers 2 --units 16 --min-count 1 --max-words 6 "
+        f"--work {tmp_path / 'work'} --decoder merge --cell gru --lstm-layers 2 --units 16 --min-count 1 --max-words 6 "
         "--epochs 2 --batch-size 8 --fine-tune --fine-tune-epochs 1 --tensorboard".split()
     )
     assert status == 0
     assert CaptionGenerator.load(tmp_path / "artifacts").info["decoder"] == "merge"
+    sizes = load_bundle(tmp_path / "artifacts").config.decoder
+    assert (sizes.cell, sizes.lstm_layers) == ("gru", 2)
     assert list((tmp_path / "work" / "tensorboard").rglob("events.out.*"))
 
 

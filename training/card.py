@@ -128,12 +128,13 @@ def card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
 
 def _head(config: Mapping[str, Any]) -> str:
     encoder, decoder, decoding = (config.get(part) or {} for part in ("encoder", "decoder", "decoding"))
+    cell = str(decoder.get("cell", "lstm")).upper()
     grid = "×".join(str(size) for size in encoder.get("grid") or ["?"])
     return f"""\
 # {config.get("name", "captioner")} {config.get("version", "")}
 
 Captions photos with one English sentence. A convolutional network ({encoder.get("name", "unknown")}) turns a
-photo into a {grid} grid of features; a merge-style LSTM decoder ({decoder.get("kind", "unknown")},
+photo into a {grid} grid of features; a merge-style {cell} decoder ({decoder.get("kind", "unknown")},
 {decoder.get("units", "?")} units, {decoder.get("vocabulary", "?")} ids) writes the caption word by word, by a
 beam search of width {decoding.get("beam_width", "?")}, length penalty {decoding.get("length_penalty", "?")}.
 `training/card.py` writes this card from `config.json` and `metrics.json`.

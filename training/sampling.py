@@ -12,7 +12,7 @@ class Sampler:
 
     def __init__(self, decoder: Decoder, max_words: int) -> None:
         config = decoder.config
-        self._units, self._states, self._max_words = config.units, 2 * config.lstm_layers, max_words
+        self._units, self._states, self._max_words = config.units, config.states, max_words
         self._remember = compiled(decoder, decoder.remember)
         self._step = compiled(decoder, lambda *inputs: self._flat(decoder, *inputs))
 

@@ -58,6 +58,7 @@ class Start:
             vocabulary=len(tokenizer),
             channels=self.encoder.output_shape[-1],
             kind=options.decoder,
+            cell=options.cell,
             units=options.units,
             lstm_layers=options.lstm_layers,
             heads=options.heads,
