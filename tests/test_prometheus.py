@@ -13,7 +13,7 @@ from model.bundle import save_bundle
 from model.captioner import CaptionGenerator
 from tests.bundles import untrained
 from tests.pictures import corners, encode
-from tests.servers import GUNICORN, running
+from tests.servers import GUNICORN, ROOT, running
 from web.settings import Settings
 
 PHOTO = encode(corners(), "PNG")
@@ -72,6 +72,13 @@ def test_captions_from_the_cache_are_counted_apart(captioner: CaptionGenerator) 
     told = figures(client.get("/metrics").text)
     assert told['captioner_captions_total{cached="false"}'] == 1
     assert told['captioner_captions_total{cached="true"}'] == 2
+
+
+def test_every_figure_is_in_the_docs_and_no_other(client: FlaskClient) -> None:
+    client.post("/predict", data={"image": (io.BytesIO(PHOTO), "a.png")})
+    told = set(re.findall(r"^# TYPE (captioner_\w+)", client.get("/metrics").text, re.MULTILINE))
+    documented = set(re.findall(r"^\| `(captioner_\w+)`", (ROOT / "docs/operating.md").read_text(), re.MULTILINE))
+    assert {name for name in told if not name.endswith("_created")} == documented
 
 
 def test_nothing_stays_in_flight(
