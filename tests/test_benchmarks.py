@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.agreement import REFERENCE, RUNS, compare
+from benchmarks.agreement import RUNS, compare
 from benchmarks.load import put_load_on
 from benchmarks.photos import USUAL, read_all, write_photos
 from benchmarks.processes import measure
