@@ -116,9 +116,12 @@ def _paths() -> dict[str, Any]:
         "/static/{filename}": {
             "get": {
                 "summary": "A file of the page",
-                "description": "Conditional requests and ranges are answered as HTTP has it.",
                 "parameters": [file],
-                "responses": _answers("*/*", {}, ["bad_request", "not_found"]),
+                "responses": {
+                    **_answers("*/*", {}, ["bad_request", "not_found"]),
+                    "206": {"description": "The `Range` that was asked for", "headers": _headers("*/*")},
+                    "304": {"description": "What the client has is still good", "headers": _headers("*/*")},
+                },
             }
         },
     }
