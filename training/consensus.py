@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-from pycocoevalcap.cider.cider import Cider
-
-from training.metrics import own_split
+from model.tokenizer import Tokenizer
+from training.cider_d import CiderD
 
 
 def consensus(captions: Sequence[Sequence[str]], share: float) -> list[list[float]]:
@@ -16,12 +14,9 @@ def consensus(captions: Sequence[Sequence[str]], share: float) -> list[list[floa
     """
     if not share:
         return [[1.0] * len(texts) for texts in captions]
-    tokens = [own_split(texts) for texts in captions]
-    asked = [(photo, i) for photo, texts in enumerate(tokens) if len(texts) >= 3 for i in range(len(texts))]
-    weights = [np.ones(len(texts)) for texts in tokens]
-    if asked:
-        references = {key: tokens[key[0]][: key[1]] + tokens[key[0]][key[1] + 1 :] for key in asked}
-        _, scores = Cider().compute_score(references, {key: [tokens[key[0]][key[1]]] for key in asked})
-        for (photo, i), score in zip(references, scores, strict=True):
-            weights[photo][i] = score
-    return [(1 - share + share * (w / w.mean() if w.mean() > 0 else np.ones(len(w)))).tolist() for w in weights]
+    cider = CiderD([[Tokenizer.split(text) for text in texts] for texts in captions])
+    agreements = (cider.agreement(photo) if len(texts) >= 3 else [] for photo, texts in enumerate(captions))
+    return [
+        [1 - share + share * each * len(texts) / sum(said) for each in said] if sum(said) > 0 else [1.0] * len(texts)
+        for texts, said in zip(captions, agreements, strict=True)
+    ]
