@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from PIL import Image
 
+from model.errors import CaptionerError
 from model.tokenizer import PAD, UNKNOWN
 
 # row numbers (B,) and their random generator -> the inputs of that batch, (B, …)
@@ -39,6 +40,7 @@ class CaptionBatches(keras.utils.PyDataset):
         self.key, self.fetch, self.captions, self.importance = key, fetch, captions, importance
         self.batch_size, self.per_photo, self.max_words = batch_size, per_photo, max_words
         self.seed = seed
+        self.failure: CaptionerError | None = None  # what `fetch` raised: TensorFlow makes an error of its own of it
         self.begin(0)
 
     def __len__(self) -> int:
@@ -54,7 +56,12 @@ class CaptionBatches(keras.utils.PyDataset):
         if self.importance is not None:
             for place, (row, some) in enumerate(zip(rows, chosen, strict=True)):
                 importance[place, : len(some)] = [self.importance[row][i] for i in some]
-        return {self.key: self.fetch(rows, random), "ids": ids}, targets, word_weights(targets, importance)
+        try:
+            inputs = self.fetch(rows, random)
+        except CaptionerError as exc:
+            self.failure = exc
+            raise
+        return {self.key: inputs, "ids": ids}, targets, word_weights(targets, importance)
 
     def begin(self, epoch: int) -> None:
         """Draw the order of an epoch. It is told which: `fit` calls `on_epoch_end` once before the first one, too."""

@@ -83,12 +83,12 @@ def look(options: TrainingOptions) -> float:
     Raises RunError where `--resume` meets other options than the run began with.
     """
     heads = _heads(options)
-    unfinished = heads and not (len(heads) == len(stages_of(options)) and heads[-1][1].finished)
+    finished = [head.finished for _, head in heads] == [True] * len(stages_of(options))
     if not options.resume:
-        if unfinished:
+        if heads and not finished:
             print(
-                f"{options.work} holds a run that was interrupted {_place(*heads[-1])}: this one replaces it after its "
-                "first epoch (stop it before that and add --resume to go on with the other)",
+                f"{options.work} holds a run that stopped {_place(*heads[-1])}: this one replaces it once its first "
+                "epoch is done (to go on with the other instead, stop this one now and add --resume)",
                 flush=True,
             )
         return 0.0
@@ -131,7 +131,7 @@ def _heads(options: TrainingOptions) -> list[tuple[str, Head]]:
 
 
 def _place(stage: str, head: Head) -> str:
-    return f"after {'all' if head.finished else len(head.rows)} epochs of the stage {stage!r}"
+    return f"after {'the last epoch' if head.finished else f'epoch {len(head.rows)}'} of the stage {stage!r}"
 
 
 def write(path: Path, head: Head, **groups: Iterable[np.ndarray]) -> None:

@@ -136,6 +136,12 @@ def write_split(dataset: Dataset, path: str | Path) -> None:
     splits.write({split: [photo.name for photo in photos] for split, photos in dataset.splits.items()}, Path(path))
 
 
+def write_drawn_split(dataset: Dataset, folder: Path) -> None:
+    """Tell evaluation which photos were held back, in `split.json`; an official split says so itself."""
+    if dataset.split_note:
+        write_split(dataset, folder / splits.FILE)
+
+
 # ---------------------------------------------------------------- which layout
 
 

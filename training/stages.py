@@ -266,8 +266,13 @@ def _fit(
     progress, callbacks = _callbacks(run, dev_features, stage, batches.begin)
     if not progress.finished:
         model.compile(optimizer, CaptionLoss(run.options.label_smoothing))
-        # The batches come in an order of their own; that of `fit` would depend on the epochs before.
-        model.fit(batches, initial_epoch=progress.epoch, epochs=epochs, callbacks=callbacks, verbose=0, shuffle=False)
+        try:
+            # The batches come in an order of their own; that of `fit` would depend on the epochs before.
+            model.fit(
+                batches, initial_epoch=progress.epoch, epochs=epochs, callbacks=callbacks, verbose=0, shuffle=False
+            )
+        except Exception as exc:
+            raise batches.failure or exc from None
     return progress.finish(model)
 
 

@@ -16,10 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from model.errors import CaptionerError
+from model.errors import CaptionerError, ImageError
 from model.quiet import quiet_import
-from training import splits
-from training.datasets import Dataset, write_split
 from training.options import TrainingOptions, parse
 
 
@@ -32,6 +30,11 @@ def main(arguments: list[str] | None = None) -> int:
             options,
             shlex.join(["python", "training/train.py", *(sys.argv[1:] if arguments is None else arguments)]),
         )
+    except ImageError as exc:
+        print(
+            f"train.py: {exc} It was there when the training began: put it back, and --resume goes on", file=sys.stderr
+        )
+        return 2
     except CaptionerError as exc:
         print(f"train.py: {exc}", file=sys.stderr)
         return 2
@@ -47,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
 def train(options: TrainingOptions, command: str) -> None:
     """Dataset to artifact. Raises CaptionerError where the data, the encoder or an option stand in the way."""
     from training.checkpoints import look
-    from training.datasets import load_dataset
+    from training.datasets import load_dataset, write_drawn_split
     from training.results import replace_file, to_json
 
     started, dataset = time.monotonic(), load_dataset(options.dataset, seed=options.seed)
@@ -122,13 +125,8 @@ def train(options: TrainingOptions, command: str) -> None:
         training=record,
         confidence=confidence.to_dict() if confidence else None,
     )
-    save_bundle(options.output, Bundle(config, tokenizer, encoder, decoder), partial(_write_drawn_split, dataset))
+    save_bundle(options.output, Bundle(config, tokenizer, encoder, decoder), partial(write_drawn_split, dataset))
     print(f"wrote {options.output} after {record['minutes']} minutes; score it with training/evaluate.py")
-
-
-def _write_drawn_split(dataset: Dataset, folder: Path) -> None:
-    if dataset.split_note:  # not an official split, so evaluation has to be told which photos were held back
-        write_split(dataset, folder / splits.FILE)
 
 
 if __name__ == "__main__":
