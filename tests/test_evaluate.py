@@ -14,7 +14,7 @@ from model.errors import ArtifactError
 from training.datasets import Photo
 from training.evaluate import Outcome, caption_photos, evaluate, main, parse, report, split_seed
 from training.metrics import OWN_PROTOCOL
-from training.results import METRICS, differences, read_metrics, record, replace_file
+from training.results import METRICS, ROUGE_N, differences, read_metrics, record, replace_file
 
 ROOT = Path(__file__).resolve().parents[1]
 WORDS = ("red", "green", "blue", "black", "white", "brown", "grey", "pink")
@@ -149,6 +149,14 @@ def test_the_table_has_a_dash_for_what_was_not_measured(capsys: pytest.CaptureFi
     assert "a human caption against the other four 64.7 45.8 31.4 21.4 – 49.5 82.3" in lines
 
 
+def test_rouge_of_words_and_pairs_stands_below_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    entry = {"CIDEr": 0.541, "ROUGE-1": 0.452, "ROUGE-2": 0.2104, "photos": 9, "beam_width": 5, "protocol": "by eye"}
+    report({"dev": Outcome(entry, {})})
+    out = capsys.readouterr().out
+    assert out.splitlines()[-1] == "dev: 9 photos, beam 5, length penalty unknown, by eye, ROUGE-1 45.2, ROUGE-2 21.0"
+    assert out.count("ROUGE-1") == 1
+
+
 def test_splits_are_dev_unless_named_and_each_runs_once() -> None:
     assert parse(["--dataset", "d"]).split == ["dev"]
     splits = ["--split", "test", "--split", "dev", "--split", "test"]
@@ -190,6 +198,10 @@ def test_what_the_command_records_it_reproduces_and_a_moved_score_fails(
 
     assert main([*command, "--check"]) == 0
     assert "Reproduced" in capsys.readouterr().out
+    for name in ROUGE_N:  # a record from before they were measured
+        assert 0 < metrics["test"].pop(name) <= 1
+    record(artifact, "test", metrics["test"], {})
+    assert main([*command, "--check"]) == 0
     metrics["test"]["ROUGE-L"] -= 0.003
     record(artifact, "test", metrics["test"], {})
     assert main([*command, "--check"]) == 1

@@ -19,9 +19,10 @@ from training.metrics import (
     nltk_bleu,
     ptb_split,
     quick_cider,
+    rouge_n,
     score,
 )
-from training.results import METRICS
+from training.results import METRICS, ROUGE_N
 
 needs_java = pytest.mark.skipif(not java_works(), reason="needs Java, which was not found or does not run")
 
@@ -71,6 +72,36 @@ def test_bleu_of_nltk_equals_the_scorers_where_words_or_matches_are_few(caption:
     assert nltk_bleu(references, predictions) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("caption", "expected"),
+    [
+        ("a brown dog runs", (1, 1)),
+        ("runs dog brown a", (1, 0)),  # the order matters to pairs alone
+        ("the cat sleeps", (0, 0)),
+        ("a brown dog", (6 / 7, 4 / 5)),  # 3 words of 3 and of 4, 2 pairs of 2 and of 3
+        ("a a a a", (1 / 4, 0)),  # a word counts as often as the reference has it
+        ("", (0, 0)),
+    ],
+)
+def test_rouge_is_the_f1_of_shared_words_and_pairs(caption: str, expected: tuple[float, float]) -> None:
+    assert rouge_n({"x.jpg": ["a brown dog runs"]}, {"x.jpg": [caption]}) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_one_more_reference_never_lowers_rouge(seed: int) -> None:
+    references, predictions = random_corpus(seed)
+    more, _ = random_corpus(seed + 100)
+    others = [text for texts in more.values() for text in texts]
+    longer = {name: [*texts, others[index % len(others)]] for index, (name, texts) in enumerate(references.items())}
+    pairs = zip(rouge_n(references, predictions), rouge_n(longer, predictions), strict=True)
+    assert all(before <= after for before, after in pairs)
+
+
+def test_rouge_is_a_mean_over_photos_and_knows_letters_beyond_ascii() -> None:
+    references = {"a.jpg": ["un café", "x"], "b.jpg": ["ein Hund"]}
+    assert rouge_n(references, {"a.jpg": ["un café"], "b.jpg": ["une caf"]}) == pytest.approx([0.5, 0.5])
+
+
 @needs_java
 def test_scoring_is_complete_silent_and_leaves_no_process_behind(capfd: pytest.CaptureFixture[str]) -> None:
     before = child_processes()
@@ -78,10 +109,10 @@ def test_scoring_is_complete_silent_and_leaves_no_process_behind(capfd: pytest.C
     assert child_processes() == before
     assert capfd.readouterr() == ("", "")
     assert scores.protocol == PTB_PROTOCOL
-    assert tuple(scores.values) == METRICS
+    assert tuple(scores.values) == (*METRICS, *ROUGE_N)
     assert [scores.values[f"BLEU-{n}"] for n in range(1, 5)] == pytest.approx([1, 1, 1, 1])
     assert scores.values["METEOR"] == pytest.approx(1)
-    assert scores.values["ROUGE-L"] == pytest.approx(1)
+    assert [scores.values[f"ROUGE-{kind}"] for kind in "L12"] == pytest.approx([1, 1, 1])
 
 
 def child_processes() -> str:
@@ -114,7 +145,7 @@ def test_own_tokens_agree_with_those_of_the_scorers() -> None:
 def test_without_java_scores_are_labelled_and_meteor_is_left_out() -> None:
     scores = score(REFERENCES, OTHERS)
     assert scores.protocol == OWN_PROTOCOL
-    assert tuple(scores.values) == tuple(name for name in METRICS if name != "METEOR")
+    assert tuple(scores.values) == tuple(name for name in (*METRICS, *ROUGE_N) if name != "METEOR")
 
 
 def test_a_java_that_does_not_run_counts_as_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,8 @@
-"""Caption scores on plain strings: BLEU-1..4, METEOR, ROUGE-L and CIDEr, as fractions.
+"""Caption scores on plain strings: BLEU-1..4, METEOR, ROUGE-L, CIDEr, and ROUGE-1 and 2, as fractions.
 
 One protocol: `pycocoevalcap` with its PTB tokenizer, every reference as published. The tokenizer and METEOR
 run on Java. Where there is none, BLEU comes from nltk, ROUGE-L and CIDEr from pycocoevalcap on our own
-tokens, METEOR is left out, and the result says so.
+tokens, METEOR is left out, and the result says so. ROUGE-1 and 2 are `rouge-score`'s, on the same tokens.
 """
 
 import subprocess
@@ -19,7 +19,7 @@ from pycocoevalcap.tokenizer import ptbtokenizer
 
 from model.errors import DatasetError, ScoringError
 from model.tokenizer import Tokenizer
-from training.results import METRICS
+from training.results import METRICS, ROUGE_N
 
 PTB_PROTOCOL = "pycocoevalcap, PTB tokenizer"
 OWN_PROTOCOL = "own tokens, no METEOR (Java was not found)"
@@ -31,7 +31,7 @@ Split = Callable[[Sequence[str]], list[str]]
 
 @dataclass(frozen=True)
 class Scores:
-    """Fractions by metric, in the order of `METRICS`; CIDEr by photo; the protocol that they were measured with."""
+    """Fractions by metric, those of `METRICS` first, then `ROUGE_N`; CIDEr by photo; the protocol of them all."""
 
     values: dict[str, float]
     ciders: dict[str, float]
@@ -74,15 +74,15 @@ def _score_with_java(references: Mapping[str, Sequence[str]], predictions: Mappi
     tokenized = _tokenize(references, predictions, ptb_split)
     bleus, _ = Bleu(4).compute_score(*tokenized, verbose=0)
     ciders = _by_photo(*tokenized)
-    values = [*bleus, _meteor(*tokenized), _mean(Rouge(), *tokenized), _average(ciders)]
-    return Scores(dict(zip(METRICS, map(float, values), strict=True)), ciders, PTB_PROTOCOL)
+    values = [*bleus, _meteor(*tokenized), _mean(Rouge(), *tokenized), _average(ciders), *rouge_n(*tokenized)]
+    return Scores(dict(zip((*METRICS, *ROUGE_N), map(float, values), strict=True)), ciders, PTB_PROTOCOL)
 
 
 def _score_own(references: Mapping[str, Sequence[str]], predictions: Mapping[str, str]) -> Scores:
     tokenized = _tokenize(references, predictions, own_split)
-    names = [name for name in METRICS if name != "METEOR"]
+    names = [name for name in (*METRICS, *ROUGE_N) if name != "METEOR"]
     ciders = _by_photo(*tokenized)
-    values = [*nltk_bleu(*tokenized), _mean(Rouge(), *tokenized), _average(ciders)]
+    values = [*nltk_bleu(*tokenized), _mean(Rouge(), *tokenized), _average(ciders), *rouge_n(*tokenized)]
     return Scores(dict(zip(names, values, strict=True)), ciders, OWN_PROTOCOL)
 
 
@@ -151,6 +151,27 @@ def nltk_bleu(references: Tokenized, predictions: Tokenized) -> list[float]:
 
     weights = [(1 / n,) * n for n in range(1, 5)]
     return [float(value) for value in corpus_bleu(truth, captions, weights, smooth)]
+
+
+class _Spaces:
+    """A tokenizer for what is tokenized already: rouge-score's own would drop every letter but a to z."""
+
+    def tokenize(self, text: str) -> list[str]:
+        return text.split()
+
+
+def rouge_n(references: Tokenized, predictions: Tokenized) -> list[float]:
+    """ROUGE-1 and ROUGE-2 (Lin 2004): the F1 of the words, and pairs of words, that a caption shares with a reference.
+
+    The best of the references counts for a photo, for each of the two by itself; the score is the mean over photos.
+    `evaluate`, the library behind the tables of captioners on Hugging Face, has the same rule and computes with
+    rouge-score too, but on its own tokens and, where asked to, on stems.
+    """
+    from rouge_score.rouge_scorer import RougeScorer
+
+    scorer = RougeScorer(["rouge1", "rouge2"], tokenizer=_Spaces())
+    found = [scorer.score_multi(references[name], predictions[name][0]) for name in references]
+    return [sum(scores[kind].fmeasure for scores in found) / len(found) for kind in scorer.rouge_types]
 
 
 def _mean(scorer: Cider | Rouge, references: Tokenized, predictions: Tokenized) -> float:

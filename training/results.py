@@ -10,7 +10,8 @@ from typing import Any
 from model.errors import ArtifactError, SettingsError
 
 METRICS_FILE = "metrics.json"
-METRICS = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr")
+METRICS = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr")  # the columns of the tables
+ROUGE_N = ("ROUGE-1", "ROUGE-2")  # recorded and told as well; papers on captions have no column for them
 
 _REMEDY = "restore it, or delete it and evaluate anew"
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from training.results import METRICS
+from training.results import METRICS, ROUGE_N
 
 # Flickr8k, official test split, as published; None where the source gives no figure. The first is the best
 # run of "Where to put the image in an image caption generator", the second Lu et al.'s model of 2017.
@@ -90,13 +90,14 @@ def reliability_rows(entries: Mapping[str, Mapping[str, Any]]) -> tuple[list[str
 
 
 def describe(split: str, entry: Mapping[str, Any]) -> str:
-    """What a row of scores stands for: split, photos, search, protocol, and what people reach there."""
+    """What a row of scores stands for: split, photos, search, protocol, scores without a column, what people reach."""
     cider = (entry.get("people") or {}).get("CIDEr")
     fine = f", repetition penalty {entry['repetition_penalty']}" if entry.get("repetition_penalty") else ""
+    more = "".join(f", {name} {100 * entry[name]:.1f}" for name in ROUGE_N if name in entry)
     people = "" if cider is None else f"; people, each against the others: CIDEr {100 * cider:.1f}"
     return (
         f"{split}: {entry['photos']:,} photos, beam {entry['beam_width']},"
-        f" length penalty {entry.get('length_penalty', 'unknown')}{fine}, {entry['protocol']}{people}"
+        f" length penalty {entry.get('length_penalty', 'unknown')}{fine}, {entry['protocol']}{more}{people}"
     )
 
 
