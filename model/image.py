@@ -204,7 +204,7 @@ def _as_damage(name: str) -> Iterator[None]:
     except (ImageError, MemoryError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_many("more than Pillow opens") from error
+        raise _too_many("far more") from error
     except Exception as error:
         raise DamagedImage(
             f"A picture must be whole. Received: a {name} file that breaks off or contradicts itself. "

@@ -15,6 +15,13 @@ from .servers import free_port
 @contextmanager
 def redis_server(port: int | None = None) -> Iterator[str]:
     """The URL of an empty one that writes no disk; skips the test where Redis is not installed."""
+    with redis_process(port) as (url, _):
+        yield url
+
+
+@contextmanager
+def redis_process(port: int | None = None) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """The same, and its process."""
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("needs redis-server: apt-get install redis-server")
@@ -23,7 +30,7 @@ def redis_server(port: int | None = None) -> Iterator[str]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait(port, process)
-        yield f"redis://127.0.0.1:{port}/0"
+        yield f"redis://127.0.0.1:{port}/0", process
     finally:
         process.kill()
         process.wait()

@@ -1,13 +1,11 @@
-"""Laws of a full or slow server: a deadline ends the work, a full house says so at once, the slow hold nobody up."""
+"""Laws of a full or slow server: a deadline ends the work, a full house says so at once.
+
+Over a socket: `reliability/test_load.py`.
+"""
 
 import io
-import json
-import socket
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
-from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -16,11 +14,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import create_app
-from model.bundle import save_bundle
 from model.captioner import CaptionGenerator
 from tests.bundles import untrained
 from tests.pictures import corners, encode
-from tests.servers import FORM, GUNICORN, Server, form_of, running
 from web.admission import Door
 from web.problems import Problem
 from web.settings import Settings
@@ -125,52 +121,3 @@ def test_a_door_counts_who_leaves_by_whatever_way() -> None:
         pass
     with door:
         pass
-
-
-# ---------------------------------------------------------------- over a socket
-
-
-@pytest.fixture(scope="module")
-def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("admission") / "artifact"
-    save_bundle(folder, untrained())
-    return folder
-
-
-@pytest.fixture
-def server(artifact: Path, tmp_path: Path) -> Iterator[Server]:
-    with running(GUNICORN, artifact, tmp_path / "log", DEADLINE_SECONDS="2", MAX_WAITING="2") as server:
-        yield server
-
-
-def half(server: Server, sent: bytes) -> socket.socket:
-    """A connection that said a part of what it should, and keeps silent."""
-    connection = socket.create_connection(("127.0.0.1", server.port), timeout=60)
-    connection.sendall(sent)
-    return connection
-
-
-def test_those_who_never_finish_are_cut_off_and_hold_nobody_up(server: Server) -> None:
-    body = form_of(PHOTO)
-    lines = "POST /predict HTTP/1.1", "Host: here", f"Content-Type: {FORM}", f"Content-Length: {len(body)}", "", ""
-    head = "\r\n".join(lines).encode()
-    with ExitStack() as stack:
-        stuck = [stack.enter_context(closing(half(server, head + body[:-9]))) for _ in range(5)]
-        stuck_in_head = [stack.enter_context(closing(half(server, head[:-9]))) for _ in range(5)]
-        assert server.caption(PHOTO)[0] == 200
-        for connection in stuck:
-            answer = b"".join(iter(lambda: connection.recv(2**16), b""))  # noqa: B023  used at once
-            status = int(answer.split()[1])
-            assert (status, json.loads(answer.partition(b"\r\n\r\n")[2])["code"]) == (504, "deadline")
-        for connection in stuck_in_head:
-            assert connection.recv(2**16) == b""
-    assert server.caption(PHOTO)[0] == 200
-
-
-def test_a_crowd_is_captioned_or_told_to_come_back(server: Server) -> None:
-    with ThreadPoolExecutor(32) as pool:
-        answers = list(pool.map(lambda _: server.caption(PHOTO), range(64)))
-    assert {status for status, _ in answers} <= {200, 503}
-    assert all(answer["caption"] for status, answer in answers if status == 200)
-    assert all(answer["code"] == "busy" for status, answer in answers if status == 503)
-    assert server.caption(PHOTO)[0] == 200

@@ -1,6 +1,5 @@
 """The service as it is run: a process of its own, asked over a socket, with a real small artifact."""
 
-import json
 import shutil
 import signal
 import socket
@@ -11,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from model.captioner import CaptionGenerator
-from model.checksums import CONFIG, write_checksums
 from tests.conftest import COLOURS, picture
 from tests.pictures import encode
 from tests.servers import GUNICORN, PLAIN, Server, free_port, running, the_one_line
@@ -70,25 +68,13 @@ def test_python_app_serves_until_sigterm(tiny_artifact: Path, tmp_path: Path) ->
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
-@pytest.mark.parametrize("command", [GUNICORN, PLAIN], ids=["gunicorn", "python app.py"])
-def test_bad_start_is_one_line_and_no_server(command: tuple[str, ...], tiny_artifact: Path, tmp_path: Path) -> None:
-    altered = Path(shutil.copytree(tiny_artifact, tmp_path / "altered"))
+def test_bad_start_of_python_app_is_one_line_and_no_server(tiny_artifact: Path, tmp_path: Path) -> None:
+    """gunicorn's: `reliability/test_starts.py`."""
+    altered, port = Path(shutil.copytree(tiny_artifact, tmp_path / "altered")), free_port()
     with (altered / "decoder.npz").open("ab") as weights:
         weights.write(b"!")
-    port = free_port()
-    assert "nowhere" in the_one_line(command, tmp_path / "nowhere", port)
-    assert "decoder.npz" in the_one_line(command, altered, port)
-    assert "PORT" in the_one_line(command, tiny_artifact, port, PORT="http")
-    assert "MAX_UPLOAD_MB" in the_one_line(command, tiny_artifact, port, MAX_UPLOAD_MB="0")
+    assert "nowhere" in the_one_line(PLAIN, tmp_path / "nowhere", port)
+    assert "decoder.npz" in the_one_line(PLAIN, altered, port)
+    assert "PORT" in the_one_line(PLAIN, tiny_artifact, port, PORT="http")
     with socket.create_server(("127.0.0.1", port)):
-        assert str(port) in the_one_line(command, tiny_artifact, port)
-
-
-def test_artifact_that_only_a_worker_can_refuse_ends_the_server(tiny_artifact: Path, tmp_path: Path) -> None:
-    """Its checksums are right, and its vocabulary does not fit the network."""
-    odd = Path(shutil.copytree(tiny_artifact, tmp_path / "odd"))
-    config = json.loads((odd / CONFIG).read_text())
-    config["decoder"]["vocabulary"] += 1
-    (odd / CONFIG).write_text(json.dumps(config))
-    write_checksums(odd)
-    assert "odd" in the_one_line(GUNICORN, odd, free_port())
+        assert str(port) in the_one_line(PLAIN, tiny_artifact, port)

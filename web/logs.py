@@ -6,6 +6,7 @@ and plain request id. An error is told by its type, its message and where it aro
 
 import json
 import logging
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,7 @@ def open_log() -> None:
     """Log from here on, whichever server runs the app."""
     _log.setLevel(logging.INFO)
     _log.addHandler(_handler)  # the same one, however many apps are made
+    warnings.showwarning = _warn
 
 
 def write_log(
@@ -31,6 +33,18 @@ def write_log(
     told = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "level": logging.getLevelName(level).lower()}
     reasons = {} if error is None else {"error": _reasons(error)}
     _log.log(level, json.dumps({**told, "event": event, **fields, **reasons}))
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Pillow warns of strange EXIF: in lines that name the folders of this machine, and may quote the photo."""
+    write_log("warning", level=logging.WARNING, type=category.__name__, at=f"{Path(filename).name}:{lineno}")
 
 
 def _reasons(error: BaseException) -> list[dict[str, object]]:

@@ -197,11 +197,13 @@ def test_a_full_memory_disk_kills_no_worker(artifact: Path, told: Told, tmp_path
 def test_on_sigterm_all_that_is_in_flight_is_answered(server: Server, told: Told) -> None:
     """The last of this file: the server is gone afterwards."""
     expected = caption(server, PHOTO).captions
-    with ExitStack() as stack:
+    with ExitStack() as stack, closing(server.connect()) as idle:
         slow = in_the_middle(server, stack, 8)
+        assert readiness(idle) == 200
         server.process.send_signal(signal.SIGTERM)
-        until(lambda: readiness(server) != 200)
-        refused = readiness(server)
+        until(lambda: new_connection(server) != 200)
+        refused = new_connection(server)
+        assert readiness(idle) in (0, 503)
         answers = [finish(connection) for connection in slow]
     started = time.perf_counter()
     assert server.process.wait(timeout=60) == 0
@@ -215,9 +217,15 @@ def test_on_sigterm_all_that_is_in_flight_is_answered(server: Server, told: Told
     )
 
 
-def readiness(server: Server) -> int:
+def readiness(connection: HTTPConnection) -> int:
     """The status; 0 where nobody answers."""
     try:
-        return ask(server, kind="", path="/health/ready", method="GET").status
+        connection.request("GET", "/health/ready")
+        return heard(connection.getresponse(), 0).status
     except (OSError, HTTPException):
         return 0
+
+
+def new_connection(server: Server) -> int:
+    with closing(server.connect()) as connection:
+        return readiness(connection)
