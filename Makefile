@@ -9,10 +9,10 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--custom-compile-command "make lock"
 export PORT
 
-.PHONY: help setup run test fuzz lint format lock screenshots train evaluate benchmark clean
+.PHONY: help setup run test fuzz image-test lint format lock audit screenshots train evaluate benchmark clean
 
 help:  ## list the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 # Each stamp is as old as the packages it stands for, so nothing is installed twice.
 .venv/serve.stamp: requirements-serve.txt
@@ -39,6 +39,9 @@ test: .venv/dev.stamp  ## run the tests
 fuzz: .venv/dev.stamp  ## ask a server what its OpenAPI document allows and forbids, 2,000 times each (2 minutes)
 	$(BIN)/python -m tests.fuzz
 
+image-test: .venv/dev.stamp  ## build the image and run compose.yaml (as root, with Debian's podman; ten minutes)
+	$(BIN)/python -m pytest tests/container/laws.py
+
 lint: .venv/dev.stamp  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -54,6 +57,9 @@ lock: .venv/dev.stamp  ## pin what requirements/*.in ask for, and all that they 
 	$(COMPILE) requirements/dev.in --output-file requirements-dev.txt
 	$(COMPILE) requirements/train.in --constraints requirements-dev.txt --output-file requirements.txt
 	$(COMPILE) requirements/serve.in --constraints requirements-dev.txt --output-file requirements-serve.txt
+
+audit: .venv/dev.stamp  ## ask PyPI for known holes in what is locked
+	$(BIN)/uv tool run pip-audit@2.10.1 --strict --disable-pip --require-hashes --requirement requirements-dev.txt
 
 screenshots: .venv/dev.stamp  ## take the pictures of the page in docs/ (needs Chromium)
 	$(BIN)/python -m tests.browser.screenshots

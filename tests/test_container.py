@@ -2,61 +2,42 @@
 
 import json
 import re
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from dockerfile_parse import DockerfileParser
 
 from web.settings import Settings
 
-ROOT = Path(__file__).parent.parent
-STEPS = [
-    (step["instruction"], step["value"])
-    for step in DockerfileParser(str(ROOT / "Dockerfile")).structure
-    if step["instruction"] != "COMMENT"
-]
-COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
-SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-
-
-def _values(instruction: str) -> list[str]:
-    return [value for name, value in STEPS if name == instruction]
-
-
-def _copied() -> list[str]:
-    return [source for value in _values("COPY") for source in value.split()[:-1]]
+from .container.files import COMPOSE, ROOT, SERVICES, STEPS, copied, values
 
 
 def test_the_base_is_one_patch_release_on_one_debian() -> None:
-    (base,) = _values("FROM")
+    (base,) = values("FROM")
     assert re.fullmatch(r"python:3\.11\.\d+-slim-[a-z]+(@sha256:[0-9a-f]{64})?", base)
 
 
 def test_it_does_not_run_as_root() -> None:
     """By number: Kubernetes cannot know of a name whether it is root."""
-    (user,) = _values("USER")
+    (user,) = values("USER")
     assert int(user) > 0
     assert not any(name in {"RUN", "COPY"} for name, _ in STEPS[STEPS.index(("USER", user)) :])
 
 
 def test_packages_come_from_the_lock() -> None:
-    (run,) = _values("RUN")
+    (run,) = values("RUN")
     assert run.count("pip install") == 1 and "--require-hashes -r requirements-serve.txt" in run
 
 
 def test_only_what_serving_needs_is_let_in_and_all_of_it_is_there() -> None:
     lines = (ROOT / ".dockerignore").read_text().split()
     assert lines[0] == "*"
-    assert sorted(line[1:] for line in lines if line.startswith("!")) == sorted(_copied())
-    assert all((ROOT / source).exists() for source in _copied())
+    assert sorted(line[1:] for line in lines if line.startswith("!")) == sorted(copied())
+    assert all((ROOT / source).exists() for source in copied())
 
 
 def test_what_is_let_in_needs_nothing_that_is_left_out() -> None:
-    copied = [ROOT / source for source in _copied()]
-    inside = [path for source in copied for path in (source, *source.rglob("*.py")) if path.suffix == ".py"]
-    left_out = {path.name for path in ROOT.iterdir() if path.is_dir()} - set(_copied())
+    sources = [ROOT / source for source in copied()]
+    inside = [path for source in sources for path in (source, *source.rglob("*.py")) if path.suffix == ".py"]
+    left_out = {path.name for path in ROOT.iterdir() if path.is_dir()} - set(copied())
     imports = re.compile(r"^\s*(?:from|import) (\w+)", re.MULTILINE)
     assert not {(path.name, name) for path in inside for name in imports.findall(path.read_text())} & {
         (path.name, name) for path in inside for name in left_out
@@ -64,13 +45,13 @@ def test_what_is_let_in_needs_nothing_that_is_left_out() -> None:
 
 
 def test_it_starts_as_make_run_does() -> None:
-    (command,) = _values("CMD")
+    (command,) = values("CMD")
     recipe = re.search(r"^\t\$\(BIN\)/(gunicorn .*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert recipe and " ".join(json.loads(command)) == recipe[1].replace('"', "")
 
 
 def test_it_says_whether_it_is_well() -> None:
-    (check,) = _values("HEALTHCHECK")
+    (check,) = values("HEALTHCHECK")
     assert "/health" in check
 
 
