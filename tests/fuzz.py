@@ -22,30 +22,26 @@ SCHEMATHESIS = (
 )
 
 
-def fuzz(server: Server, folder: Path, examples: int, *options: str) -> subprocess.CompletedProcess[str]:
-    """What schemathesis found, with all of its checks; its notes go to `folder`."""
+def fuzz(server: Server, folder: Path, examples: int, *options: str) -> int:
+    """0 if schemathesis finds nothing with all of its checks; it prints what it finds, and keeps notes in `folder`."""
     return subprocess.run(
         (*SCHEMATHESIS, f"--max-examples={examples}", *options, f"http://127.0.0.1:{server.port}/openapi.json"),
         cwd=folder,
         env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.fuzz_hooks", "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
         check=False,
-    )
+    ).returncode
 
 
 def main() -> None:
-    """Print what was found; the exit code is 0 if that is nothing."""
+    """The exit code is 0 if nothing was found, and nothing went wrong unseen."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         save_bundle(folder / "artifact", untrained())
         with running(GUNICORN, folder / "artifact", folder / "log") as server:
-            found = fuzz(server, folder, EXAMPLES)
-        print(found.stdout)
-        if "Traceback" in (folder / "log").read_text():
-            sys.exit("The server's log holds a traceback.")
-    sys.exit(found.returncode)
+            code = fuzz(server, folder, EXAMPLES)
+        errors = [line for line in (folder / "log").read_text().splitlines() if '"level": "error"' in line]
+    print(*errors, sep="\n")
+    sys.exit(code or bool(errors))
 
 
 if __name__ == "__main__":
