@@ -102,6 +102,12 @@ def test_of_what_trusted_proxies_say_only_their_own_words_are_believed(captioner
     assert send(client, forwarded_for="203.0.113.7, 203.0.113.8").status_code == 200
 
 
+def test_only_a_trusted_proxy_says_that_the_client_came_over_https(captioner: CaptionGenerator) -> None:
+    for trusted, scheme in ((0, "http"), (1, "https")):
+        client = client_of(captioner, trusted_proxies=trusted)
+        assert f"{scheme}://localhost/predict" in client.get("/", headers={"X-Forwarded-Proto": "https"}).text
+
+
 @pytest.mark.parametrize(
     ("address", "network"),
     [
