@@ -97,8 +97,8 @@ SCHEMAS: dict[str, Schema] = {
                 reference("Caption"), "The best and the others, best first.", minItems=1, maxItems=MAX_BEAM_WIDTH
             ),
             "cached": _truth("Whether the same picture was asked about in the same way before."),
-            "model": reference("Model"),
-            "seconds": reference("Seconds"),
+            "model": reference("Model", "Which model said so."),
+            "seconds": reference("Seconds", "How long it took."),
         },
         {
             "attention": reference("Attention", "Of the best caption, where `return_attention` asked for it."),
@@ -170,7 +170,7 @@ SCHEMAS: dict[str, Schema] = {
         {
             "status": _text("Always this word.", const="healthy"),
             "device": _text("Where the network computes.", enum=["cpu", "gpu"]),
-            "model": reference("Model"),
+            "model": reference("Model", "Which model would answer."),
         },
         description="A server that can caption.",
     ),
