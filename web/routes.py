@@ -88,6 +88,7 @@ def caption_upload() -> tuple[bytes, Options, Answer]:
     options = read_options(request, service.captioner.beam_width)
     answer = service.caption(upload, options, g.deadline)
     g.seconds, g.cached = answer.rounded_seconds, answer.cached
+    g.deadline.check()  # a batch goes on while one of its photos has time left
     return upload, options, answer
 
 
