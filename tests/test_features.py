@@ -48,13 +48,13 @@ class Counting:
 def test_every_row_holds_the_features_of_its_photo(encoder: keras.Model, photos: list[Path], tmp_path: Path) -> None:
     found = extract(encoder, photos, tmp_path / "cache")
     assert found.failed == {}
-    np.testing.assert_array_equal(found.grid, encode(encoder, photos, input_size(encoder)))
+    np.testing.assert_array_equal(found.grid[:], encode(encoder, photos, input_size(encoder)))
 
 
 def test_what_is_cached_is_not_computed_again(encoder: keras.Model, photos: list[Path], tmp_path: Path) -> None:
-    first = extract(encoder, photos, tmp_path / "cache").grid
+    first = extract(encoder, photos, tmp_path / "cache").grid[:]
     again = Counting(encoder)
-    np.testing.assert_array_equal(extract(again, photos, tmp_path / "cache").grid, first)
+    np.testing.assert_array_equal(extract(again, photos, tmp_path / "cache").grid[:], first)
     assert again.batches == 0
 
 
@@ -66,7 +66,7 @@ def test_an_interrupted_extraction_goes_on_where_it_stopped(
     rest = Counting(encoder)
     found = extract(rest, photos, tmp_path / "cache")
     assert rest.batches == 2
-    np.testing.assert_array_equal(found.grid, encode(encoder, photos, input_size(encoder)))
+    np.testing.assert_array_equal(found.grid[:], encode(encoder, photos, input_size(encoder)))
 
 
 def test_an_unreadable_photo_is_named_and_the_others_stay_in_their_rows(
@@ -78,7 +78,32 @@ def test_an_unreadable_photo_is_named_and_the_others_stay_in_their_rows(
     assert list(found.failed) == [3]
     assert "3.png" in found.failed[3]
     others = [row for row in range(10) if row != 3]
-    np.testing.assert_array_equal(found.grid[others], whole[others])
+    np.testing.assert_array_equal(np.load(found.path)[others], whole[others])
+    np.testing.assert_array_equal(found.grid[:], whole[others])
+
+
+def test_a_photo_that_vanishes_meanwhile_is_named_as_well(
+    encoder: keras.Model, photos: list[Path], tmp_path: Path
+) -> None:
+    class Vanishing(Counting):
+        def predict_on_batch(self, pixels: np.ndarray) -> np.ndarray:
+            photos[8].unlink(missing_ok=True)
+            return super().predict_on_batch(pixels)
+
+    found = extract(Vanishing(encoder), photos, tmp_path / "cache")
+    assert list(found.failed) == [8] and "8.png" in found.failed[8]
+    assert found.readable() == [row for row in range(10) if row != 8]
+    assert len(found.grid) == 9
+
+
+def test_features_are_read_from_the_file_as_they_are_asked_for(
+    encoder: keras.Model, photos: list[Path], tmp_path: Path
+) -> None:
+    grid = extract(encoder, photos, tmp_path / "cache").grid
+    whole = grid[:]
+    for index in (slice(2, 5), [7, 0, 7], np.array([3]), np.arange(10) % 2 == 0):
+        np.testing.assert_array_equal(grid[index], whole[index])
+        assert grid[index].flags.owndata  # nothing stays mapped
 
 
 def test_other_photos_or_another_network_make_another_key(

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from model.config import DecodingConfig
 from model.generation import Generator
 from model.tokenizer import Tokenizer
 from training.datasets import Photo
 from training.decoding import search_in_batches
+from training.features import Grids
 from training.metrics import quick_cider
 
 SAMPLES = 4  # dev photos whose captions are shown after each epoch
@@ -27,7 +27,7 @@ class DevScore(keras.callbacks.Callback):
     def __init__(
         self,
         generator: Generator,
-        features: Callable[[], np.ndarray],
+        features: Callable[[], Grids],
         photos: Sequence[Photo],
         tokenizer: Tokenizer,
         max_words: int,

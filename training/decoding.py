@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import keras
-import numpy as np
 
 from model.config import DecodingConfig
 from model.decoder import Decoder
@@ -14,7 +13,7 @@ from model.generation import Generator
 from model.search import Hypothesis, score
 from model.tokenizer import Tokenizer
 from training.datasets import Photo
-from training.features import encode
+from training.features import Grids, encode
 from training.metrics import quick_cider
 from training.options import TrainingOptions
 
@@ -88,7 +87,7 @@ def _line(chosen: Chosen) -> str:
     )
 
 
-def search_in_batches(generator: Generator, features: np.ndarray, decoding: DecodingConfig) -> list[list[Hypothesis]]:
+def search_in_batches(generator: Generator, features: Grids, decoding: DecodingConfig) -> list[list[Hypothesis]]:
     """The hypotheses of every row of features, best first, a bounded number of rows at a time."""
     starts = range(0, len(features), _BATCH)
     return [found for start in starts for found in generator.search(features[start : start + _BATCH], decoding)]

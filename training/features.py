@@ -1,4 +1,4 @@
-"""Photos to features, once: batches through the encoder into a memory-mapped cache that survives interruptions."""
+"""Photos to features, once: batches through the encoder into a file on disk that survives interruptions."""
 
 import hashlib
 import json
@@ -14,43 +14,73 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from model.encoder import input_size
-from model.errors import DatasetError, ImageError, RunError
+from model.errors import DatasetError, RunError
 from model.image import load_pixels
+from training.extractor import Engine, here
 
 BATCH = 64
 
 
-@dataclass(frozen=True)
-class Features:
-    """`grid` (photos, h, w, channels) float16, row by row as the photos came; `failed` maps rows to the reason."""
+class GridFile:
+    """Some rows of a features file, read when they are asked for: memory holds what one index gives, and no more."""
 
-    grid: np.ndarray
+    def __init__(self, path: Path, rows: Sequence[int]) -> None:
+        self._path, self._rows = path, np.asarray(rows, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        """(rows, h, w, channels) float16, whatever picks several rows of an array."""
+        # Mapped for a moment: pages stay in the system's cache, which it can take back, and count as nobody's memory.
+        return np.load(self._path, mmap_mode="r")[self._rows[index]]
+
+
+Grids = np.ndarray | GridFile
+
+
+@dataclass(frozen=True)
+class Cached:
+    """The features of all photos in a file, and why some `failed`: row -> reason. Their rows are zeros."""
+
+    path: Path
+    photos: int
     failed: dict[int, str]
 
+    def readable(self) -> list[int]:
+        """The rows that hold features."""
+        return [row for row in range(self.photos) if row not in self.failed]
 
-def extract(encoder: keras.Model, photos: Sequence[Path], cache: Path) -> Features:
-    """Features of every photo, from the cache where they are there already.
+    @property
+    def grid(self) -> GridFile:
+        """The features of the readable photos."""
+        return GridFile(self.path, self.readable())
+
+
+def extract(encoder: keras.Model, photos: Sequence[Path], cache: Path, engine: Engine = here) -> Cached:
+    """Features of every photo, from the cache where they are there already, else computed by `engine`.
 
     A photo that cannot be decoded leaves a row of zeros and an entry in `failed`. Memory stays flat: pixels live for
     one batch, features on disk. Raises DatasetError if not a single photo could be read, RunError if the cache cannot
     be written.
     """
     folder = cache / cache_key(encoder, photos)
-    grid = _open(folder / "features.npy", (len(photos), *encoder.output_shape[1:]))
+    path = folder / "features.npy"
+    _prepare(path, (len(photos), *encoder.output_shape[1:]))
     done, failed = _read_progress(folder / "progress.json")
+    batches = [photos[start : start + BATCH] for start in range(done, len(photos), BATCH)]
     with tqdm(total=len(photos), initial=done, desc="features", unit="photo") as bar:
-        for start in range(done, len(photos), BATCH):
-            stop = min(start + BATCH, len(photos))
-            rows, pixels = _read(photos, range(start, stop), input_size(encoder), failed)
-            if rows:
-                grid[rows] = encoder.predict_on_batch(pixels)
+        for found in engine(encoder, batches) if batches else ():
+            grid = np.lib.format.open_memmap(path, mode="r+")  # anew each time, for the reason that GridFile gives
+            grid[done : done + len(found.grid)] = found.grid
             grid.flush()
-            _write_progress(folder / "progress.json", {"done": stop, "failed": failed})
-            bar.update(stop - start)
+            failed |= {done + row: reason for row, reason in found.failed.items()}
+            done += len(found.grid)
+            _write_progress(folder / "progress.json", {"done": done, "failed": failed})
+            bar.update(len(found.grid))
     if len(failed) == len(photos):
         raise DatasetError(f"at least one photo must be readable; all {len(photos)} failed, the first: {failed.get(0)}")
-    return Features(np.load(folder / "features.npy", mmap_mode="r"), failed)
+    return Cached(path, len(photos), failed)
 
 
 def cache_key(encoder: keras.Model, photos: Sequence[Path]) -> str:
@@ -80,28 +110,15 @@ def read_pixels(photos: Sequence[Path], size: tuple[int, int]) -> np.ndarray:
     return np.stack([load_pixels(path, size) for path in photos])
 
 
-def _read(
-    photos: Sequence[Path], rows: range, size: tuple[int, int], failed: dict[int, str]
-) -> tuple[list[int], np.ndarray]:
-    good: dict[int, np.ndarray] = {}
-    for row in rows:
-        try:
-            good[row] = load_pixels(photos[row], size)
-        except ImageError as exc:
-            failed[row] = str(exc)
-    return list(good), np.stack(list(good.values())) if good else np.empty((0, *size, 3), np.uint8)
-
-
-def _open(path: Path, shape: tuple[int, ...]) -> np.memmap:
-    """The cache as it was left, or a new one where there is none or it is damaged. Raises RunError on a full disk."""
+def _prepare(path: Path, shape: tuple[int, ...]) -> None:
+    """Leave the file as it is; make a new one where there is none or it is damaged. Raises RunError on a full disk."""
     with suppress(OSError, ValueError):  # OSError: there is none; ValueError: it is shorter than its header says
-        grid = np.lib.format.open_memmap(path, mode="r+")
-        if grid.shape == shape:
-            return grid
+        if np.load(path, mmap_mode="r").shape == shape:
+            return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_name("progress.json").unlink(missing_ok=True)
-        grid = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
+        np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
         if hasattr(os, "posix_fallocate"):  # a hole that finds no room later would kill the process (SIGBUS)
             with path.open("r+b") as file:
                 os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
@@ -112,7 +129,6 @@ def _open(path: Path, shape: tuple[int, ...]) -> np.memmap:
             f"the features of {shape[0]:,} photos need {gigabytes:.1f} GB in {path.parent} ({error.strerror}): make "
             "room, or name another folder with --work"
         ) from error
-    return grid
 
 
 def _read_progress(path: Path) -> tuple[int, dict[int, str]]:

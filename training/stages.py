@@ -24,7 +24,7 @@ from training.callbacks import SAMPLES, CurvePlot, DevScore
 from training.checkpoints import identity, stages_of
 from training.consensus import consensus
 from training.datasets import Photo
-from training.features import encode, extract, read_pixels
+from training.features import Grids, encode, extract, read_pixels
 from training.forecast import Forecast, plan
 from training.losses import CaptionLoss
 from training.options import TrainingOptions
@@ -51,7 +51,7 @@ class Split:
     """Readable photos of one split, and the frozen encoder's features of them, row by row."""
 
     photos: Sequence[Photo]
-    features: np.ndarray
+    features: Grids
 
     def ids(self, tokenizer: Tokenizer) -> list[list[list[int]]]:
         """The captions of every photo as `[START, …, END]`."""
@@ -86,9 +86,7 @@ def extract_split(encoder: keras.Model, photos: Sequence[Photo], work: Path) -> 
     features = extract(encoder, [photo.path for photo in photos], work / "features")
     for row, reason in sorted(features.failed.items()):
         print(f"left out: {photos[row].name}: {reason}", flush=True)
-    good = [row for row in range(len(photos)) if row not in features.failed]
-    grid = features.grid[good] if features.failed else features.grid
-    return Split([photos[row] for row in good], grid)
+    return Split([photos[row] for row in features.readable()], features.grid)
 
 
 def check_split(photos: Sequence[Photo]) -> Split:
@@ -211,14 +209,14 @@ class EndToEnd:
         return keras.optimizers.MultiOptimizer(lambda variable: slow if variable.path in paths else fast)
 
 
-def dev_cider(run: Run, features: np.ndarray) -> float:
+def dev_cider(run: Run, features: Grids) -> float:
     """The greedy dev CIDEr of the run's decoder as it stands."""
     logs: dict[str, float] = {}
     _dev_score(run, lambda: features).on_epoch_end(-1, logs)
     return logs["dev_cider"]
 
 
-def _dev_score(run: Run, features: Callable[[], np.ndarray]) -> DevScore:
+def _dev_score(run: Run, features: Callable[[], Grids]) -> DevScore:
     return DevScore(Generator(run.decoder), features, run.dev.photos, run.tokenizer, run.options.max_words)
 
 
@@ -258,7 +256,7 @@ def _fit(
     model: keras.Model,
     optimizer: keras.optimizers.Optimizer,
     batches: CaptionBatches,
-    dev_features: Callable[[], np.ndarray],
+    dev_features: Callable[[], Grids],
     epochs: int,
     stage: str,
 ) -> float:
@@ -277,7 +275,7 @@ def _fit(
 
 
 def _callbacks(
-    run: Run, dev_features: Callable[[], np.ndarray], stage: str, begin: Callable[[int], None] = lambda _: None
+    run: Run, dev_features: Callable[[], Grids], stage: str, begin: Callable[[int], None] = lambda _: None
 ) -> tuple[Progress, list[keras.callbacks.Callback]]:
     """How far the stage has come, and what happens around each of its epochs; `begin` is told their numbers."""
     options, folder = run.options, run.options.work
