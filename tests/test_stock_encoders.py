@@ -121,8 +121,8 @@ def test_features_are_those_of_kerass_own_network_and_preprocessing(
     _, module, size, grid = NETWORKS[name]
     assert input_size(encoder) == size
     photos = np.random.default_rng(0).integers(0, 256, (2, *size, 3), np.uint8)
-    expected = official.predict_on_batch(module.preprocess_input(photos.astype(np.float32)))
-    found = encoder.predict_on_batch(photos)
+    pixels = module.preprocess_input(photos.astype(np.float32))
+    expected, found = (np.asarray(network(x)) for network, x in ((official, pixels), (encoder, photos)))
     assert found.shape == (2, *grid)
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
 
