@@ -122,9 +122,9 @@ def refusal(command: tuple[str, ...], artifacts: Path, port: int, **settings: st
 
 
 def the_one_line(command: tuple[str, ...], artifacts: Path, port: int, **settings: str) -> str:
-    """The reason a server gives for not starting (each worker says the same), beside gunicorn's own log."""
+    """The reason a server gives for not starting, beside gunicorn's own log."""
     code, errors = refusal(command, artifacts, port, **settings)
     assert code not in (0, None) and "Traceback" not in errors
-    (line,) = {line for line in errors.splitlines() if not re.match(r"\[\d{4}-", line)}
+    (line,) = [line for line in errors.splitlines() if not re.match(r"\[\d{4}-", line)]
     assert line.startswith("Cannot start: ")
     return line

@@ -5,10 +5,11 @@ import logging
 import select
 import signal
 import socket
+import sys
 import uuid
 from contextlib import suppress
 from http import HTTPStatus
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from flask import Flask
@@ -21,6 +22,7 @@ from web.logs import write_log
 from web.problems import BAD_REQUEST, internal_error, problem_body
 from web.tracing import CACHING, HEADERS
 
+SIBLING_SECONDS = 30  # that the workers begun together may take longer than one another to load
 HANG_UP_SECONDS = 5  # what a client gets to read that its time is over
 _STATUS = {
     LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
@@ -45,7 +47,20 @@ class Worker(ThreadWorker):
         try:
             super().load_wsgi()
         except CaptionerError as error:
+            if 1 < self.age <= self.cfg.workers:
+                self._wait_for_the_first()
             raise AppImportError(f"Cannot start: {error}") from error
+
+    def _wait_for_the_first(self) -> None:
+        """The worker of age 1 fails as we do; it says so, and the master tells the others to stop.
+
+        If two say so at the same moment, gunicorn's master stumbles over the second, and ends with a traceback.
+        """
+        until = monotonic() + SIBLING_SECONDS
+        while monotonic() < until:
+            if not self.alive:
+                sys.exit(0)
+            sleep(0.05)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """On SIGTERM, say that no more photos are welcome; gunicorn answers every request in flight.
