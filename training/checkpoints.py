@@ -182,7 +182,7 @@ def read(path: Path) -> Checkpoint:
 
 def _read(path: Path, groups: Sequence[str]) -> Checkpoint:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             head, names = Head(**json.loads(str(arrays["head"]))), sorted(arrays.files)
             parts = {group: [arrays[name] for name in names if name.startswith(f"{group}/")] for group in groups}
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:

@@ -11,6 +11,7 @@ import os
 import shlex
 import sys
 import time
+import traceback
 from functools import partial
 from pathlib import Path
 
@@ -41,7 +42,10 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as exc:
         print(f"train.py: {exc}: mend that, then go on with --resume", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except BaseException as exc:
+        # TensorFlow wraps a Ctrl-C that comes while it traces a function.
+        if "KeyboardInterrupt" not in "".join(traceback.format_exception(exc)):
+            raise
         print(f"\ntrain.py: stopped; --resume goes on with what lies in {options.work}", file=sys.stderr)
         return 130
     return 0
