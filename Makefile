@@ -9,7 +9,8 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--custom-compile-command "make lock"
 export PORT
 
-.PHONY: help setup run test fuzz image-test lint format lock audit screenshots train evaluate benchmark clean
+.PHONY: help setup run test fuzz reliability mutation soak image-test lint format lock audit screenshots train evaluate \
+	benchmark clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -41,6 +42,15 @@ fuzz: .venv/dev.stamp  ## ask a server what its OpenAPI document allows and forb
 
 image-test: .venv/dev.stamp  ## build the image and run compose.yaml (as root, with Debian's podman; ten minutes)
 	$(BIN)/python -m pytest tests/container/laws.py
+
+reliability: .venv/dev.stamp  ## bad inputs and faults against real servers; writes docs/reliability.md (2 minutes)
+	$(BIN)/python -m pytest tests/reliability --write-reliability
+
+mutation: .venv/dev.stamp  ## send 10,000 damaged pictures to a server; writes docs/reliability.md (2 minutes)
+	$(BIN)/python -m tests.reliability.mutation
+
+soak: .venv/dev.stamp  ## ask a server 10,000 times and weigh it; writes docs/reliability.md (15 minutes)
+	$(BIN)/python -m tests.reliability.soak
 
 lint: .venv/dev.stamp  ## check style and types
 	$(BIN)/ruff check .

@@ -4,7 +4,6 @@ Every test tells what it saw. `make reliability` (pytest with `--write-reliabili
 run throws it away.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +11,12 @@ from typing import NamedTuple, Protocol
 
 import pytest
 
-from benchmarks.report import conditions, milliseconds, table, write_section
+from benchmarks.report import milliseconds, table
 from model.bundle import save_bundle
 from tests.bundles import untrained
-from tests.servers import GUNICORN, ROOT, Server, running
+from tests.servers import GUNICORN, Server, running
 
-PAGE = ROOT / "docs" / "reliability.md"
+from .writing import PAGE, write
 
 
 class Note(NamedTuple):
@@ -66,16 +65,14 @@ def pytest_terminal_summary(
     if exitstatus != 0 or terminalreporter.stats.get("skipped"):
         terminalreporter.write_line(f"{PAGE.name} stays as it was: it tells of a run without failures and skips.")
         return
-    write_section("tests", page(config.stash[NOTES]), PAGE)
+    write("tests", page(config.stash[NOTES]))
     terminalreporter.write_line(f"{PAGE} is written.")
 
 
 def page(notes: list[Note]) -> str:
     """A table for each section."""
     sections = dict.fromkeys(note.section for note in notes)
-    lines = [
-        f"Written by `make reliability`: {conditions()} Others kept {os.getloadavg()[2]:.1f} cores busy meanwhile."
-    ]
+    lines = [f"Written by `make reliability`: {circumstances()}"]
     for section in sections:
         rows = [
             (note.what, note.answer, note.lost, "" if note.seconds is None else milliseconds(note.seconds))

@@ -18,13 +18,13 @@ from pathlib import Path
 from random import Random
 
 from benchmarks.photos import USUAL
-from benchmarks.report import ROOT, conditions, table, write_section
+from benchmarks.report import ROOT, table
 from tests.pictures import encode, noise
 from tests.servers import GUNICORN, Server, form_of, running
 
 from .asking import ask, begin, megabytes, workers
+from .writing import circumstances, write
 
-PAGE = ROOT / "docs" / "reliability.md"
 GROWTH = 0.05  # of the memory after the warm-up
 WARM_UP = 0.1  # of the requests
 CLIENTS = 4
@@ -105,7 +105,7 @@ def page(outcome: Outcome, what: str) -> str:
     return f"""
 ## {asked:,} requests one after the other
 
-Written by `make soak`: {conditions()} {what}, two workers, {CLIENTS} clients, {outcome.seconds / 60:.0f} minutes.
+Written by `make soak`: {circumstances()} {what}, two workers, {CLIENTS} clients, {outcome.seconds / 60:.0f} minutes.
 Resident memory grew by {100 * outcome.growth:.1f} % after the first {outcome.memory[0][0]:,} requests (wanted: at most
 {100 * GROWTH:.0f} %, {verdict}); the workers are {same} the beginning. Answers: {answers}.
 
@@ -126,7 +126,7 @@ def main() -> int:
             model = ask(server, kind="", path="/health", method="GET").body["model"]
             outcome = soak(server, photos(), options.requests, options.seed)
     text = page(outcome, f"The artifact {model['name']} {model['version']}, greedy search, the cache off")
-    write_section("soak", text, PAGE)
+    write("soak", text)
     print(text)
     failed = [answer for answer in outcome.answers if answer.startswith("5")]
     return 0 if outcome.growth <= GROWTH and outcome.same_workers and not failed else 1
