@@ -37,8 +37,8 @@ def seconds_left(stages: Mapping[str, int], stage: str, done: float, pace: float
 
 
 def spell(seconds: float) -> str:
-    """Such as 41 s, 6 min or 1 h 20 min."""
-    if seconds < 59.5:
+    """Such as 90 s, 6 min or 1 h 20 min."""
+    if seconds < 119.5:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
