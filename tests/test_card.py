@@ -52,6 +52,14 @@ def test_stock_networks_are_credited_by_their_names(name: str, authors: str, lic
     assert licence in line
 
 
+def test_weights_from_a_file_are_credited_where_it_is_called_as_keras_calls_it() -> None:
+    source = {"name": "inceptionv3", "file": "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"}
+    assert "Szegedy" in card({"encoder": {"name": "inceptionv3", "source": source}}, {})
+    other = {"encoder": {"name": "inceptionv3", "source": {**source, "file": "mine.h5"}}}
+    assert "Szegedy" not in card(other, {})
+    assert "mine.h5 (weights' SHA-256" in card(other, {})
+
+
 def test_a_statement_of_the_run_stands_for_weights_that_are_unknown() -> None:
     source = {"file": "mine.keras", "sha256": "0" * 64, "statement": "A network of our own, CC0."}
     assert "A network of our own, CC0." in card(config(source), {})

@@ -137,6 +137,7 @@ def test_weights_of_another_network_are_refused_in_one_line(name: str, weights: 
 def test_training_end_to_end_writes_an_artifact_of_that_network(name: str, artifact: Path) -> None:
     config = load_bundle(artifact).config
     assert config.encoder["name"] == name
+    assert config.encoder["source"]["file"] == "notop.h5"
     assert tuple(config.encoder["grid"]) == NETWORKS[name][3]
     assert {"frozen", "fine-tuned"} <= set(config.training["dev_cider_own_tokens"])
 

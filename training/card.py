@@ -72,6 +72,7 @@ and Wojna, CVPR 2016).""",
 )
 # Of the numbers in `get_weights()` order, as training/train.py records it: it survives another file format.
 _BY_SHA256 = {"48ec6ec3a87df750f1289b1c823f65399b3cca4aa4ad7d0abecefa8d8975c221": _BIT_GOES_DOWN}
+_OFFICIAL = "_weights_tf_dim_ordering_tf_kernels_notop.h5"  # how Keras's own files end
 _BY_NAME = {"resnet50": _RESNET50, "vgg16": _VGG16, "inceptionv3": _INCEPTIONV3}
 
 _FLICKR8K = """\
@@ -217,14 +218,18 @@ def _first_words(training: Mapping[str, Any]) -> str:
 
 
 def _source(encoder: Mapping[str, Any]) -> Source:
-    """What is known of weights by their SHA-256; else what the run stated; else what the name tells."""
+    """What is known of weights by their SHA-256; else what the run stated; else what the name of the file, or of the
+    encoder where Keras downloaded it, tells.
+    """
     recorded = encoder.get("source") or {}
     if known := _BY_SHA256.get(recorded.get("sha256") or ""):
         return known
     if recorded.get("statement"):
         return Source(recorded["statement"])
     name = recorded.get("file") or encoder.get("name", "not recorded")
-    return _BY_NAME.get(name) or Source(f"{name} (weights' SHA-256 {recorded.get('sha256') or 'unknown'}).")
+    return _BY_NAME.get(name.removesuffix(_OFFICIAL).replace("_", "")) or Source(
+        f"{name} (weights' SHA-256 {recorded.get('sha256') or 'unknown'})."
+    )
 
 
 def _licences(source: Source) -> str:

@@ -74,7 +74,10 @@ def start(options: TrainingOptions) -> Start:
         artifact = load_bundle(options.init)
         return Start(artifact.encoder, artifact.config.encoder["source"], artifact)
     encoder = build_encoder(options.encoder, options.encoder_weights)
-    return Start(encoder, {"name": Path(options.encoder).name, "sha256": _digest(encoder)}, None)
+    source = {"name": Path(options.encoder).name, "sha256": _digest(encoder)}
+    if options.encoder_weights is not None:
+        source["file"] = options.encoder_weights.name
+    return Start(encoder, source, None)
 
 
 def _digest(encoder: keras.Model) -> str:
