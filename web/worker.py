@@ -90,6 +90,11 @@ class Worker(ThreadWorker):
         finally:
             del self._since[conn]
 
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """The time of a request counts anew once its head is there, as it does in the app."""
+        self._since[conn] = monotonic()
+        return super().handle_request(req, conn)
+
     def murder_pending(self) -> None:
         """Every second: hear no more of whom a thread has served too long, and later hang up.
 
@@ -98,7 +103,7 @@ class Worker(ThreadWorker):
         super().murder_pending()
         for conn, since in tuple(self._since.items()):
             over = monotonic() - since - self.wsgi.config["SETTINGS"].deadline_seconds
-            if over > 0:
+            if over > 1:  # the app's clock began a moment later, and it should answer that time is over
                 with suppress(OSError):  # gone already
                     conn.sock.shutdown(socket.SHUT_RD if over < HANG_UP_SECONDS else socket.SHUT_RDWR)
 

@@ -16,7 +16,7 @@ from model.bundle import save_bundle
 from tests.bundles import untrained
 from tests.servers import GUNICORN, Server, running
 
-from .writing import PAGE, write
+from .writing import PAGE, circumstances, write
 
 
 class Note(NamedTuple):
