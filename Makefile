@@ -37,7 +37,7 @@ run: .venv/serve.stamp  ## serve http://localhost:$(PORT)
 test: .venv/dev.stamp  ## run the tests
 	$(BIN)/python -m pytest
 
-fuzz: .venv/dev.stamp  ## ask a server what its OpenAPI document allows and forbids, 2,000 times each (2 minutes)
+fuzz: .venv/dev.stamp  ## ask a server what its OpenAPI document allows and forbids, 1,000 times each (2 minutes)
 	$(BIN)/python -m tests.fuzz
 
 image-test: .venv/dev.stamp  ## build the image and run compose.yaml (as root, with Debian's podman; ten minutes)
