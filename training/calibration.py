@@ -5,8 +5,6 @@
 calibrates the encoder of an artifact on photos of the dataset's training split; a training does so by itself.
 """
 
-import argparse
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,8 +14,8 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from model.checksums import CONFIG, write_checksums
-from model.errors import CaptionerError
 from model.quiet import quiet_import
+from training.again import learn_again
 from training.results import replace_file, to_json
 
 if TYPE_CHECKING:
@@ -52,18 +50,8 @@ def input_ranges(encoder: "keras.Model", photos: Sequence[Path]) -> dict[str, li
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command. 2: it could not run, one line says why."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), help="default: artifacts")
-    parser.add_argument("--dataset", type=Path, required=True, help="folder of photos and captions")
-    options = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        recalibrate(options.artifacts, options.dataset)
-    except CaptionerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    """Run the command; returns the exit status."""
+    return learn_again(__doc__, recalibrate, arguments)
 
 
 def recalibrate(artifacts: Path, dataset: Path) -> None:

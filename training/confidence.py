@@ -7,8 +7,6 @@ agree with what people wrote, and writes it into the artifact's `config.json` (a
 same at its end. The signals were chosen on dev by cross-validation, see docs/lab.md.
 """
 
-import argparse
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,8 +19,9 @@ import numpy as np
 
 from model.checksums import CONFIG, write_checksums
 from model.confidence import Confidence, signals
-from model.errors import CaptionerError, DatasetError
+from model.errors import DatasetError
 from model.quiet import quiet_import
+from training.again import learn_again
 from training.results import replace_file, to_json
 from training.tables import reliability_table
 
@@ -157,18 +156,8 @@ def reliability(ratings: Numbers, certainties: Numbers, ciders: Numbers, people:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command. 2: it could not run, one line says why."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), help="default: artifacts")
-    parser.add_argument("--dataset", type=Path, required=True, help="folder of photos and captions")
-    options = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        refit(options.artifacts, options.dataset)
-    except CaptionerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    """Run the command; returns the exit status."""
+    return learn_again(__doc__, refit, arguments)
 
 
 def refit(artifacts: Path, dataset: Path) -> None:
