@@ -1,9 +1,7 @@
 """Laws of checkpoints: whole or not at all, of one run only, and said in one line."""
 
 import json
-import resource
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +13,8 @@ from training import checkpoints
 from training.checkpoints import Head, identity, look, path_of, read, read_head, replacing, write
 from training.datasets import Photo
 from training.options import TrainingOptions
+
+from .full_disk import no_file_above
 
 WEIGHTS = [np.arange(6, dtype=np.float32).reshape(2, 3), np.array(7.0, np.float32)]
 PHOTOS = [Photo("a.jpg", Path("a.jpg"), ("one", "two")), Photo("b.jpg", Path("b.jpg"), ("three",))]
@@ -30,17 +30,6 @@ def saved(options: TrainingOptions, stage: str = "frozen", *, finished: bool = F
     rows = [{"epoch": 0, "loss": 3.5, "dev_cider": 0.4}, {"epoch": 1, "loss": float("nan"), "dev_cider": 0.5}]
     write(path, Head(identity(options), finished, 12.5, rows), best=WEIGHTS, weights=WEIGHTS[:1], optimizer=WEIGHTS[1:])
     return path
-
-
-@contextmanager
-def no_file_above(size: int) -> Iterator[None]:
-    """What a full disk does: a write beyond so many bytes fails."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_what_was_written_is_read_again(options: TrainingOptions) -> None:

@@ -112,7 +112,7 @@ def read_pixels(photos: Sequence[Path], size: tuple[int, int]) -> np.ndarray:
 
 def _prepare(path: Path, shape: tuple[int, ...]) -> None:
     """Leave the file as it is; make a new one where there is none or it is damaged. Raises RunError on a full disk."""
-    with suppress(OSError, ValueError):  # OSError: there is none; ValueError: it is shorter than its header says
+    with suppress(OSError, EOFError, ValueError):  # there is none, it is empty, it is shorter than its header says
         if np.load(path, mmap_mode="r").shape == shape:
             return
     try:
@@ -123,7 +123,8 @@ def _prepare(path: Path, shape: tuple[int, ...]) -> None:
             with path.open("r+b") as file:
                 os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     except OSError as error:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # where its folder could not be made, there is none
+            path.unlink()
         gigabytes = 2 * math.prod(shape) / 1e9
         raise RunError(
             f"the features of {shape[0]:,} photos need {gigabytes:.1f} GB in {path.parent} ({error.strerror}): make "
