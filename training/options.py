@@ -104,7 +104,7 @@ class TrainingOptions:
 
     def to_dict(self) -> dict[str, Any]:
         """Every option that has a say, as `--config` reads it: plain JSON values."""
-        silent = {"given", *(NETWORK if self.init is not None else ())}
+        silent = {"given", "resume", *(NETWORK if self.init is not None else ())}
         values = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in silent}
         return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
 
