@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from .files import ROOT
+
 PLACE = Path("/var/tmp/captioner-image-test")  # noqa: S108 - kept, so that the next run builds on it
 PROGRAMS = ("podman", "podman-compose", "runc", "debootstrap")
 PACKAGES = "podman podman-compose runc netavark aardvark-dns iptables debootstrap"
@@ -49,6 +51,7 @@ def podman(*arguments: str, program: str = "podman", given: str | None = None, *
     }
     done = subprocess.run(
         (program, *arguments),
+        cwd=ROOT,
         input=given,
         env=os.environ | places | settings,
         capture_output=True,

@@ -166,7 +166,7 @@ def test_it_finds_itself_well(port: int) -> None:
 
 
 def test_the_cache_has_no_way_out(port: int) -> None:
-    """The address of a machine that answers from the captioner's side of the network."""
+    """No route leads out of the network that it shares with the captioner."""
     routes = podman("exec", CACHE, "cat", "/proc/net/route").splitlines()[1:]
     assert not [route for route in routes if route.split()[1] == "00000000"]
 
