@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 import pytest
 
-from benchmarks.report import milliseconds, table
+from benchmarks.report import milliseconds
 from model.bundle import save_bundle
 from tests.bundles import untrained
 from tests.servers import GUNICORN, Server, running
@@ -74,12 +74,11 @@ def page(notes: list[Note]) -> str:
     sections = dict.fromkeys(note.section for note in notes)
     lines = [f"Written by `make reliability`: {circumstances()}"]
     for section in sections:
-        rows = [
-            (note.what, note.answer, note.lost, "" if note.seconds is None else milliseconds(note.seconds))
-            for note in notes
-            if note.section == section
-        ]
-        lines += ["", f"## {section}", "", table(("input or fault", "answer", "lost", "time"), rows)]
+        lines += ["", f"## {section}", "", "| input or fault | answer | lost | time |", "| --- | --- | --- | ---: |"]
+        for note in notes:
+            if note.section == section:
+                time = "" if note.seconds is None else milliseconds(note.seconds)
+                lines.append(f"| {note.what} | {note.answer} | {note.lost} | {time} |")
     return "\n".join(lines)
 
 

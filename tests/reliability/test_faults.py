@@ -52,9 +52,12 @@ def finish(connection: HTTPConnection) -> Answer | None:
 
 
 def test_a_killed_worker_takes_only_its_own_requests_with_it(server: Server, told: Told) -> None:
-    expected = caption(server, PHOTO).captions
+    expected, connections = caption(server, PHOTO).captions, []
     with ExitStack() as stack:
-        connections = in_the_middle(server, stack, 12)
+        for asleep in workers(server):  # so that the other takes these
+            os.kill(asleep, signal.SIGSTOP)
+            connections += in_the_middle(server, stack, 6)
+            os.kill(asleep, signal.SIGCONT)
         owners = [owner(connection, server) for connection in connections]
         victim = owners[0]
         assert victim is not None
@@ -63,6 +66,7 @@ def test_a_killed_worker_takes_only_its_own_requests_with_it(server: Server, tol
     for pid, answer in zip(owners, answers, strict=True):
         assert answer is None if pid == victim else answer is not None and answer.captions == expected
     lost = owners.count(victim)
+    assert lost == 6
     seconds = until(lambda: len(workers(server)) == 2 and victim not in workers(server))
     told(
         f"one of two workers is killed with {lost} of 12 requests in the middle",

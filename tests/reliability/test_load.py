@@ -71,7 +71,11 @@ def test_everyone_gets_the_serial_captions_or_is_told_to_come_back(
         assert answer.status != 200 or answer.captions == alone[number % len(photos)]
     assert workers(server) == before and served and (clients > 1 or not refused)
     counted = f"200 × {len(served)}" + (f", 503 with `Retry-After` × {len(refused)}" if refused else "")
-    told(f"{clients} clients at once, {len(asked)} photos, {2 + 2 * ROOM} of them at a time", counted, slowest(served))
+    told(
+        f"{clients} client{'s'[: clients - 1]} at once, {len(asked)} photos, {2 + 2 * ROOM} of them at a time",
+        counted,
+        slowest(served),
+    )
     if clients == 64:
         assert refused and slowest(probe.answers) < 10
         told("more work than can be held: the 503 of 64 clients", "503 busy", slowest(refused))
