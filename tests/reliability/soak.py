@@ -103,7 +103,7 @@ def page(outcome: Outcome, what: str) -> str:
     same = "those from" if outcome.same_workers else "**not those from**"
     verdict = "reached" if outcome.growth <= GROWTH else "**missed**"
     return f"""
-## {asked:,} requests one after the other
+## {asked:,} requests of all sorts
 
 Written by `make soak`: {circumstances()} {what}, two workers, {CLIENTS} clients, {outcome.seconds / 60:.0f} minutes.
 Resident memory grew by {100 * outcome.growth:.1f} % after the first {outcome.memory[0][0]:,} requests (wanted: at most
@@ -126,7 +126,7 @@ def main() -> int:
             model = ask(server, kind="", path="/health", method="GET").body["model"]
             outcome = soak(server, photos(), options.requests, options.seed)
     text = page(outcome, f"The artifact {model['name']} {model['version']}, greedy search, the cache off")
-    write("soak", text)
+    write(f"soak of {model['name']}", text)
     print(text)
     failed = [answer for answer in outcome.answers if answer.startswith("5")]
     return 0 if outcome.growth <= GROWTH and outcome.same_workers and not failed else 1
