@@ -22,6 +22,7 @@ from web.logs import write_log
 from web.problems import BAD_REQUEST, internal_error, problem_body
 from web.tracing import CACHING, HEADERS
 
+RETRY_SECONDS = 2  # before a worker that could not load is followed by another
 SIBLING_SECONDS = 30  # that the workers begun together may take longer than one another to load
 HANG_UP_SECONDS = 5  # what a client gets to read that its time is over
 _STATUS = {
@@ -43,20 +44,24 @@ class Worker(ThreadWorker):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def load_wsgi(self) -> None:
-        """Call `create_app`; a captioner that cannot be loaded ends the server with one line, no traceback."""
+        """Call `create_app`; if the first workers cannot load the captioner, the server ends with one line."""
         try:
             super().load_wsgi()
-        except CaptionerError as error:
-            if 1 < self.age <= self.cfg.workers:
-                self._wait_for_the_first()
+        except Exception as error:
+            if self.age > self.cfg.workers:  # others may be serving still, and gunicorn would end them too
+                write_log("a worker cannot start, and will be tried again", level=logging.ERROR, error=error)
+                self._wait(RETRY_SECONDS)
+                sys.exit(1)
+            if not isinstance(error, CaptionerError):
+                raise
+            if self.age > 1:
+                # The first fails alike and says so. If two did, gunicorn's master would end with a traceback.
+                self._wait(SIBLING_SECONDS)
             raise AppImportError(f"Cannot start: {error}") from error
 
-    def _wait_for_the_first(self) -> None:
-        """The worker of age 1 fails as we do; it says so, and the master tells the others to stop.
-
-        If two say so at the same moment, gunicorn's master stumbles over the second, and ends with a traceback.
-        """
-        until = monotonic() + SIBLING_SECONDS
+    def _wait(self, seconds: float) -> None:
+        """Unless the master says stop."""
+        until = monotonic() + seconds
         while monotonic() < until:
             if not self.alive:
                 sys.exit(0)

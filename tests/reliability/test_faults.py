@@ -15,6 +15,7 @@ from threading import Event
 
 import pytest
 
+from model.checksums import DECODER_WEIGHTS
 from tests.pictures import encode, noise
 from tests.servers import GUNICORN, Server, form_of, running
 
@@ -27,9 +28,15 @@ MISSING = 9  # bytes that a request in flight has not sent yet
 
 
 @pytest.fixture(scope="module")
-def server(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def own_artifact(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One to damage."""
+    return Path(shutil.copytree(artifact, tmp_path_factory.mktemp("own") / "artifact"))
+
+
+@pytest.fixture(scope="module")
+def server(own_artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     log = tmp_path_factory.mktemp("faults") / "log"
-    with running(GUNICORN, artifact, log, WORKERS="2") as server:
+    with running(GUNICORN, own_artifact, log, WORKERS="2") as server:
         yield server
     assert "Traceback" not in log.read_text()
 
@@ -123,6 +130,24 @@ def test_a_reload_while_workers_are_loading_does_no_harm(server: Server, told: T
     until(lambda: not before & set(workers(server)) and len(workers(server)) == 2)
     assert caption(server, PHOTO).status == 200
     told("reload (SIGHUP) while both workers are loading", "200, from the next ones", time.perf_counter() - started)
+
+
+def test_an_artifact_that_breaks_later_stops_no_worker_that_has_it(
+    server: Server, own_artifact: Path, told: Told
+) -> None:
+    weights = own_artifact / DECODER_WEIGHTS
+    whole, (victim, other) = weights.read_bytes(), workers(server)
+    weights.write_bytes(whole[:-100])
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: server.log.read_text().count("will be tried again") >= 2)
+    answer = caption(server, PHOTO)
+    assert answer.status == 200 and other in workers(server)
+    told("the artifact breaks, and one of two workers is killed", "200, from the other one", answer.seconds)
+    weights.write_bytes(whole)
+    os.kill(other, signal.SIGKILL)
+    answer = caption(server, PHOTO)
+    assert answer.status == 200
+    told("it is mended, and the other is killed too", "200, as soon as a new worker is ready", answer.seconds)
 
 
 # ---------------------------------------------------------------- disk
