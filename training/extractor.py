@@ -42,3 +42,12 @@ def features_of(encoder: keras.Model, photos: Sequence[Path]) -> Features:
 def here(encoder: keras.Model, batches: Sequence[Sequence[Path]]) -> Iterable[Features]:
     """One batch after the other, in this process."""
     return (features_of(encoder, photos) for photos in batches)
+
+
+def engine_named(name: str) -> Engine:
+    """The engine called "here" or "ray"; the options see to it that Ray is installed."""
+    if name != "ray":
+        return here
+    from training.on_ray import on_ray
+
+    return on_ray

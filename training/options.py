@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import dataclass, field, fields, replace
+from importlib.util import find_spec
 from pathlib import Path
 from types import NoneType
 from typing import Any, Self, get_args
@@ -64,6 +65,7 @@ class TrainingOptions:
     consensus: float = 0.5
     seed: int = 1
     tensorboard: bool = False
+    engine: str = "here"
     resume: bool = False
     given: frozenset[str] = field(default=frozenset(), compare=False)  # what was chosen, not left at its default
 
@@ -93,6 +95,8 @@ class TrainingOptions:
         for name, allowed in _CHOICES.items():
             if (value := getattr(self, name)) not in allowed:
                 raise SettingsError(f"{_flag(name)} must be {' or '.join(map(str, allowed))}, not {value}")
+        if self.engine == "ray" and find_spec("ray") is None:
+            raise SettingsError("--engine ray needs Ray, which is not installed: pip install -r requirements/ray.in")
         if self.init is not None and (given := [_flag(name) for name in NETWORK if name in self.given]):
             raise SettingsError(f"--init brings the encoder and decoder of {self.init}: leave out {', '.join(given)}")
 
@@ -160,6 +164,7 @@ _HELP = {
     "consensus": "weigh captions by their CIDEr against the photo's others: 0 not at all, towards 1 entirely",
     "seed": "of every random choice",
     "tensorboard": "also write TensorBoard logs",
+    "engine": "where features are computed: here, or by ray on all machines of a cluster (docs/scale.md)",
     "resume": "go on with the interrupted run in --work; its options have to be given again (not --output and --name)",
 }
 _CHOICES = {
@@ -167,6 +172,7 @@ _CHOICES = {
     "cell": ("lstm", "gru"),
     "lstm_layers": (1, 2),
     "precision": ("float32", "mixed_bfloat16"),
+    "engine": ("here", "ray"),
 }
 
 

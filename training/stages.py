@@ -24,6 +24,7 @@ from training.callbacks import SAMPLES, CurvePlot, DevScore
 from training.checkpoints import identity, stages_of
 from training.consensus import consensus
 from training.datasets import Photo
+from training.extractor import engine_named
 from training.features import Grids, encode, extract, read_pixels
 from training.forecast import Forecast, plan
 from training.losses import CaptionLoss
@@ -81,9 +82,9 @@ class Run:
         return identity(self.options, [*self.train.photos, *self.dev.photos], self.source)
 
 
-def extract_split(encoder: keras.Model, photos: Sequence[Photo], work: Path) -> Split:
+def extract_split(encoder: keras.Model, photos: Sequence[Photo], work: Path, engine: str = "here") -> Split:
     """Features of a split; photos that turn out to be unreadable are named and left out."""
-    features = extract(encoder, [photo.path for photo in photos], work / "features")
+    features = extract(encoder, [photo.path for photo in photos], work / "features", engine_named(engine))
     for row, reason in sorted(features.failed.items()):
         print(f"left out: {photos[row].name}: {reason}", flush=True)
     return Split([photos[row] for row in features.readable()], features.grid)

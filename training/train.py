@@ -83,9 +83,9 @@ def train(options: TrainingOptions, command: str) -> None:
     beginning = start(options)
     encoder = beginning.encoder
     frozen = rebuild(encoder, dtype=options.precision)
-    dev = stages.extract_split(frozen, dataset.splits["dev"], options.work)
+    dev = stages.extract_split(frozen, dataset.splits["dev"], options.work, options.engine)
     train = (
-        stages.extract_split(frozen, dataset.splits["train"], options.work)
+        stages.extract_split(frozen, dataset.splits["train"], options.work, options.engine)
         if options.epochs
         else stages.check_split(dataset.splits["train"])
     )
