@@ -26,7 +26,8 @@ from .asking import ask, begin, megabytes, workers
 from .writing import circumstances, write
 
 GROWTH = 0.05  # of the memory after the warm-up
-WARM_UP = 0.1  # of the requests
+WARM_UP = 1000  # requests, after which every buffer has its size
+STEPS = 10  # at each of which the workers are weighed
 CLIENTS = 4
 PHOTOS = 32
 
@@ -36,14 +37,20 @@ class Outcome:
     """What the server said, and its memory on the way."""
 
     answers: Counter[str]
-    memory: list[tuple[int, list[float]]]  # requests so far, megabytes of each worker; the first after the warm-up
+    memory: list[tuple[int, list[float]]]  # requests so far, megabytes of each worker
+    warm_up: int  # requests
     seconds: float
     same_workers: bool
 
     @property
     def growth(self) -> float:
         """Of all workers together, from after the warm-up to the end: 0.05 is 5 %."""
-        return sum(self.memory[-1][1]) / sum(self.memory[0][1]) - 1
+        return sum(self.memory[-1][1]) / sum(self.warm[1]) - 1
+
+    @property
+    def warm(self) -> tuple[int, list[float]]:
+        """The first weight after the warm-up."""
+        return next(each for each in self.memory if each[0] >= self.warm_up)
 
 
 def photos(size: tuple[int, int] = USUAL) -> list[bytes]:
@@ -52,10 +59,10 @@ def photos(size: tuple[int, int] = USUAL) -> list[bytes]:
     return [encode(noise(12, 9, seed).resize(size), forms[seed % len(forms)]) for seed in range(PHOTOS)]
 
 
-def soak(server: Server, uploads: Sequence[bytes], requests: int, seed: int = 0) -> Outcome:
-    """Ask `requests` times, a few at once, and weigh the workers ten times on the way."""
+def soak(server: Server, uploads: Sequence[bytes], requests: int, seed: int = 0, warm_up: int = WARM_UP) -> Outcome:
+    """Ask `requests` times, a few at once, and weigh the workers on the way."""
     random, answers, memory = Random(seed), Counter[str](), list[tuple[int, list[float]]]()
-    before, started, done, step = workers(server), time.perf_counter(), 0, max(1, round(requests * WARM_UP))
+    before, started, done, step = workers(server), time.perf_counter(), 0, max(1, requests // STEPS)
     with ThreadPoolExecutor(CLIENTS) as pool:
         while done < requests:
             some = [_request(random, uploads) for _ in range(min(step, requests - done))]
@@ -63,7 +70,7 @@ def soak(server: Server, uploads: Sequence[bytes], requests: int, seed: int = 0)
             done += len(some)
             memory.append((done, [megabytes(pid) for pid in workers(server)]))
             print(f"{done:,} requests, {time.perf_counter() - started:.0f} s, megabytes: {memory[-1][1]}", flush=True)
-    return Outcome(answers, memory, time.perf_counter() - started, before == workers(server))
+    return Outcome(answers, memory, warm_up, time.perf_counter() - started, before == workers(server))
 
 
 def _request(random: Random, uploads: Sequence[bytes]) -> Callable[[Server], str]:
@@ -106,7 +113,7 @@ def page(outcome: Outcome, what: str) -> str:
 ## {asked:,} requests of all sorts
 
 Written by `make soak`: {circumstances()} {what}, two workers, {CLIENTS} clients, {outcome.seconds / 60:.0f} minutes.
-Resident memory grew by {100 * outcome.growth:.1f} % after the first {outcome.memory[0][0]:,} requests (wanted: at most
+Resident memory grew by {100 * outcome.growth:.1f} % after the first {outcome.warm[0]:,} requests (wanted: at most
 {100 * GROWTH:.0f} %, {verdict}); the workers are {same} the beginning. Answers: {answers}.
 
 {table(("requests", *columns), rows)}
