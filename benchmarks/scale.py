@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def save_encoder(path: Path, kind: str) -> Path:
     """ResNet-50 with random weights, or a network that only averages, of the same input and grid."""
     code = {
-        "cheap": "x = layers.Dense(2048, activation='relu')(layers.AveragePooling2D(32)(pixels))",
+        "cheap": "x = layers.Conv2D(2048, 1, activation='relu')(layers.AveragePooling2D(32)(pixels))",
         "resnet50": "x = keras.applications.ResNet50(include_top=False, weights=None, input_tensor=pixels).output",
     }[kind]
     script = (
