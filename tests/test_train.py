@@ -106,7 +106,9 @@ def test_a_drawn_split_is_written_beside_the_model(tiny_artifact: Path, colour_d
 def test_fine_tuning_moves_every_convolution_and_no_batch_norm(
     colour_dataset: Path, tiny_encoder_file: Path, tmp_path: Path
 ) -> None:
-    options = TrainingOptions(colour_dataset, work=tmp_path, batch_size=8, fine_tune_epochs=1, encoder_rate=0.01)
+    options = TrainingOptions(
+        colour_dataset, work=tmp_path, batch_size=8, fine_tune=True, fine_tune_epochs=1, encoder_rate=0.01
+    )
     encoder, dataset = build_encoder(str(tiny_encoder_file)), load_dataset(colour_dataset)
     train, dev = (stages.extract_split(encoder, dataset.splits[name], tmp_path) for name in ("train", "dev"))
     tokenizer = Tokenizer.fit(caption for photo in train.photos for caption in photo.captions)
