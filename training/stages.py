@@ -271,7 +271,9 @@ def _fit(
                 batches, initial_epoch=progress.epoch, epochs=epochs, callbacks=callbacks, verbose=0, shuffle=False
             )
         except Exception as exc:
-            raise batches.failure or exc from None
+            if batches.failure is not None:
+                raise batches.failure from exc
+            raise
     return progress.finish(model)
 
 
