@@ -14,11 +14,10 @@ from model.tokenizer import END, PAD, RESERVED, START, UNKNOWN
 
 VOCABULARY, CHANNELS, GRID = 11, 6, (3, 3)
 KINDS = [
-    {"kind": "merge"},
+    {"kind": "merge", "lstm_layers": 2},
     {"kind": "attention", "merge_blocks": 1},
-    {"kind": "attention", "lstm_layers": 2},
-    {"kind": "merge", "cell": "gru", "lstm_layers": 2},
-    {"kind": "attention", "cell": "gru"},
+    {"kind": "merge", "cell": "gru"},
+    {"kind": "attention", "cell": "gru", "lstm_layers": 2},
 ]
 
 
