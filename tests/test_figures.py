@@ -23,7 +23,7 @@ time.sleep(600)
 @contextmanager
 def server_with_folder(where: Path, **environment: str) -> Iterator[Path]:
     """What a server does at its start; killed in the end."""
-    command = [sys.executable, "-c", HOLDS_A_FOLDER, where]
+    command = [sys.executable, "-c", HOLDS_A_FOLDER, str(where)]
     clean = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
     with subprocess.Popen(command, cwd=ROOT, env=clean | environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
