@@ -76,14 +76,16 @@ def test_a_new_word_begins_no_likelier_than_rare_ones_and_unlike_its_fellows(bef
     assert len(np.unique(rows, axis=0)) == NEW
 
 
-def test_on_five_photos_only_a_great_gain_changes_the_search() -> None:
-    def tried(gain: float) -> list[Chosen]:
-        return [Chosen(KNOWN, 0.5, []), Chosen(OTHER, 0.5 + gain, [])]
+def test_the_search_of_the_artifact_is_kept_unless_another_is_surely_better() -> None:
+    def tried(photos: int, better: int) -> list[Chosen]:
+        gains = np.arange(photos) < better
+        return [Chosen(KNOWN, np.full(photos, 0.5), []), Chosen(OTHER, 0.5 + gains, [])]
 
-    assert best_of(tried(0.02), 5, KNOWN).decoding == KNOWN
-    assert best_of(tried(0.02), 1000, KNOWN).decoding == OTHER
-    assert best_of(tried(0.2), 5, KNOWN).decoding == OTHER
-    assert best_of(tried(0.001), 1000).decoding == OTHER  # with nothing known, the narrower of equals
+    assert best_of(tried(5, better=1), KNOWN).decoding == KNOWN
+    assert best_of(tried(500, better=100), KNOWN).decoding == OTHER  # the same share, of photos that can tell
+    assert best_of(tried(5, better=5), KNOWN).decoding == OTHER
+    assert best_of(tried(1, better=1), KNOWN).decoding == KNOWN
+    assert best_of(tried(5, better=0)).decoding == OTHER  # with nothing known, the narrower of equals
 
 
 @pytest.fixture(scope="module")

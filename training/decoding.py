@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import keras
+import numpy as np
 
 from model.config import DecodingConfig
 from model.decoder import Decoder
@@ -14,23 +15,28 @@ from model.search import Hypothesis, score
 from model.tokenizer import Tokenizer
 from training.datasets import Photo
 from training.features import Grids, encode
-from training.metrics import quick_cider
+from training.metrics import quick_photo_ciders
 from training.options import TrainingOptions
 
 _WIDTHS = (3, 5, 8, 12)  # the page shows three captions; beyond twelve nothing was gained
 _REPETITION = (0.0, 2.0)
 _LENGTH = (0.0, 0.3, 0.5, 0.7, 0.9, 1.1)
-_NOISE = 0.003  # what chance does to the CIDEr of 1,000 photos; of fewer, more
+_NOISE = 0.003  # a wider beam costs time, so it has to gain more than this
 _BATCH = 64
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A search, its dev CIDEr, and what it found for each dev photo, best first."""
+    """A search, the CIDEr of each dev photo (photos,), and what it found for each, best first."""
 
     decoding: DecodingConfig
-    cider: float
+    ciders: np.ndarray
     found: list[list[Hypothesis]]
+
+    @property
+    def cider(self) -> float:
+        """Of all dev photos."""
+        return float(self.ciders.mean())
 
 
 def choose_decoding(
@@ -41,11 +47,10 @@ def choose_decoding(
     options: TrainingOptions,
     known: DecodingConfig | None = None,
 ) -> Chosen:
-    """The best search on dev; each that was tried is printed.
+    """The best search on dev of the narrowest width that reaches it; each that was tried is printed.
 
-    A difference has to be more than chance's: `known`, the search of the artifact that the training began with, is
-    kept where none is that much better; else the narrowest width that comes so near to the best.
-    The length penalty only ranks what a search has found, so one search serves all of them.
+    `known` is the search of the artifact that the training began from: it is kept unless the gain is surely more than
+    chance. The length penalty only ranks what a search has found, so one search serves all of them.
     """
     features = encode(encoder, [photo.path for photo in photos], input_size(encoder))
     references, generator = {p.name: p.captions for p in photos}, Generator(decoder)
@@ -63,20 +68,26 @@ def choose_decoding(
             decoding = replace(base, length_penalty=length)
             ranked = [_ranked(hypotheses, decoding) for hypotheses in found]
             captions = {p.name: tokenizer.decode(r[0].ids) for p, r in zip(photos, ranked, strict=True)}
-            tried.append(Chosen(decoding, quick_cider(references, captions), ranked))
+            ciders = quick_photo_ciders(references, captions)
+            tried.append(Chosen(decoding, np.array([ciders[photo.name] for photo in photos]), ranked))
             print(_line(tried[-1]), flush=True)
-    return best_of(tried, len(photos), known)
+    return best_of(tried, known)
 
 
-def best_of(tried: Sequence[Chosen], photos: int, known: DecodingConfig | None = None) -> Chosen:
-    """Of what was tried on so many photos: `known` if it is near the best, else the best of the narrowest width."""
-    best, noise = max(chosen.cider for chosen in tried), _NOISE * (1000 / photos) ** 0.5
-    near = [chosen for chosen in tried if chosen.cider >= best - noise]
-    for chosen in near:
-        if chosen.decoding == known:
+def best_of(tried: Sequence[Chosen], known: DecodingConfig | None = None) -> Chosen:
+    """`known` if nothing that was tried is surely better; else the narrowest of what is near the best."""
+    best = max(tried, key=lambda chosen: chosen.cider)
+    for chosen in tried:
+        if chosen.decoding == known and not _surely_better(best.ciders - chosen.ciders):
             return chosen
+    near = [chosen for chosen in tried if chosen.cider >= best.cider - _NOISE]
     narrowest = min(chosen.decoding.beam_width for chosen in near)
     return max((c for c in near if c.decoding.beam_width == narrowest), key=lambda chosen: chosen.cider)
+
+
+def _surely_better(gains: np.ndarray) -> bool:
+    """Whether the mean gain of a photo is more than two standard errors above nothing; one photo cannot tell."""
+    return len(gains) > 1 and float(gains.mean()) > max(_NOISE, 2 * float(gains.std(ddof=1)) / len(gains) ** 0.5)
 
 
 def _line(chosen: Chosen) -> str:

@@ -52,6 +52,11 @@ def quick_cider(references: Mapping[str, Sequence[str]], predictions: Mapping[st
     return _mean(Cider(), *_tokenize(references, predictions, own_split))
 
 
+def quick_photo_ciders(references: Mapping[str, Sequence[str]], predictions: Mapping[str, str]) -> dict[str, float]:
+    """What `quick_cider` is the mean of, by photo name."""
+    return _by_photo(*_tokenize(references, predictions, own_split))
+
+
 def photo_ciders(references: Mapping[str, Sequence[str]], predictions: Mapping[str, str]) -> dict[str, float]:
     """CIDEr of each photo, by name, on the tokens of the protocol that `score` would use now."""
     return _by_photo(*_tokenize(references, predictions, ptb_split if java_works() else own_split))
