@@ -33,13 +33,14 @@ class CaptionBatches(keras.utils.PyDataset):
         per_photo: int = 5,
         max_words: int = 24,
         seed: int = 0,
+        devices: int = 1,
         importance: Sequence[Sequence[float]] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.key, self.fetch, self.captions, self.importance = key, fetch, captions, importance
         self.batch_size, self.per_photo, self.max_words = batch_size, per_photo, max_words
-        self.seed = seed
+        self.seed, self.devices = seed, devices
         self.failure: CaptionerError | None = None  # what `fetch` raised: TensorFlow makes an error of its own of it
         self.begin(0)
 
@@ -47,9 +48,11 @@ class CaptionBatches(keras.utils.PyDataset):
         return math.ceil(len(self.captions) / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-        rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        due = self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        rows: np.ndarray = np.resize(due, math.ceil(len(due) / self.devices) * self.devices)
         random = np.random.default_rng((self.seed, self.epoch, index))
-        chosen = [self._choose(row, random) for row in rows]
+        # Every device gets as many photos: those that fill up the last batch have no caption, and teach nothing.
+        chosen = [self._choose(row, random) if place < len(due) else [] for place, row in enumerate(rows)]
         captions = [[self.captions[row][i] for i in some] for row, some in zip(rows, chosen, strict=True)]
         ids, targets = teacher_forcing(captions, self.per_photo, self.max_words)
         importance = np.ones(ids.shape[:2], np.float32)

@@ -13,6 +13,7 @@ from training.datasets import Photo
 from training.decoding import search_in_batches
 from training.features import Grids
 from training.metrics import quick_cider
+from training.parallel import on_one
 
 SAMPLES = 4  # dev photos whose captions are shown after each epoch
 
@@ -39,7 +40,8 @@ class DevScore(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Adds the score where the callbacks after this one look for it."""
-        found = search_in_batches(self._generator, self._features(), self._greedy)
+        with on_one():
+            found = search_in_batches(self._generator, self._features(), self._greedy)
         captions = (self._tokenizer.decode(best[0].ids) for best in found)
         self.captions = {photo.name: text for photo, text in zip(self._photos, captions, strict=True)}
         cider = quick_cider({photo.name: photo.captions for photo in self._photos}, self.captions)

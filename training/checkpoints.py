@@ -30,7 +30,7 @@ Row = dict[str, float]
 STAGES = {"frozen": "epochs", "tuned": "fine_tune", "reinforced": "reinforce"}
 
 # What of the options may differ: where things lie (what lies there may not), and what changes no weight.
-_FREE = {"dataset", "work", "output", "init", "encoder_weights", "name", "tensorboard", "engine"}
+_FREE = {"dataset", "work", "output", "init", "encoder_weights", "name", "tensorboard", "engine", "data_parallel"}
 _DATA, _START = "photos and captions", "encoder and artifact"
 
 

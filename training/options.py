@@ -66,6 +66,7 @@ class TrainingOptions:
     seed: int = 1
     tensorboard: bool = False
     engine: str = "here"
+    data_parallel: bool = False
     resume: bool = False
     given: frozenset[str] = field(default=frozenset(), compare=False)  # what was chosen, not left at its default
 
@@ -97,6 +98,8 @@ class TrainingOptions:
                 raise SettingsError(f"{_flag(name)} must be {' or '.join(map(str, allowed))}, not {value}")
         if self.engine == "ray" and find_spec("ray") is None:
             raise SettingsError("--engine ray needs Ray, which is not installed: pip install -r requirements/ray.in")
+        if self.data_parallel and self.reinforce:
+            raise SettingsError("--data-parallel splits the batches of the other stages: leave out --reinforce")
         if self.init is not None and (given := [_flag(name) for name in NETWORK if name in self.given]):
             raise SettingsError(f"--init brings the encoder and decoder of {self.init}: leave out {', '.join(given)}")
 
@@ -165,6 +168,7 @@ _HELP = {
     "seed": "of every random choice",
     "tensorboard": "also write TensorBoard logs",
     "engine": "where features are computed: here, or by ray on all machines of a cluster (docs/scale.md)",
+    "data_parallel": "split every batch among all devices, on JAX (docs/scale.md); not with --reinforce",
     "resume": "go on with the interrupted run in --work; its options have to be given again (not --output and --name)",
 }
 _CHOICES = {

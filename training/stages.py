@@ -29,6 +29,7 @@ from training.features import Grids, encode, extract, read_pixels
 from training.forecast import Forecast, plan
 from training.losses import CaptionLoss
 from training.options import TrainingOptions
+from training.parallel import devices
 from training.progress import Progress
 from training.reinforce import SelfCritic, fit
 from training.sampling import Sampler
@@ -230,6 +231,7 @@ def _batches(run: Run, key: str, fetch: Fetch, **kwargs: Any) -> CaptionBatches:
         batch_size=options.batch_size,
         max_words=options.max_words,
         seed=options.seed,
+        devices=devices(options.data_parallel),
         importance=consensus([photo.captions for photo in run.train.photos], options.consensus),
         **kwargs,
     )

@@ -74,11 +74,13 @@ def train(options: TrainingOptions, command: str) -> None:
     from training.calibration import input_ranges
     from training.confidence import MIN_PHOTOS, learn_confidence
     from training.decoding import choose_decoding
+    from training.parallel import devices, split_among
     from training.starting import start
 
     keras.utils.set_random_seed(options.seed)
     keras.config.set_dtype_policy(options.precision)
-    print(f"computing on the {device()} with {keras.backend.backend()}, {options.precision}", flush=True)
+    told = f", batches split among {count} devices" if (count := devices(options.data_parallel)) > 1 else ""
+    print(f"computing on the {device()} with {keras.backend.backend()}, {options.precision}{told}", flush=True)
     make_aside(options.output.resolve()).rmdir()  # before hours are spent on what could not be written
     beginning = start(options)
     encoder = beginning.encoder
@@ -90,10 +92,11 @@ def train(options: TrainingOptions, command: str) -> None:
         else stages.check_split(dataset.splits["train"])
     )
     captions = (caption for photo in train.photos for caption in photo.captions)
-    tokenizer, trained = beginning.networks(captions, options)
-    print(beginning.describe(tokenizer), flush=True)
-    run = stages.Run(options, tokenizer, trained, train, dev, json.dumps(beginning.source), started)
-    scores = stages.run_all(run, encoder)
+    with split_among(count):  # from the making of the networks on
+        tokenizer, trained = beginning.networks(captions, options)
+        print(beginning.describe(tokenizer), flush=True)
+        run = stages.Run(options, tokenizer, trained, train, dev, json.dumps(beginning.source), started)
+        scores = stages.run_all(run, encoder)
 
     keras.config.set_dtype_policy("float32")
     sizes = trained.config
