@@ -10,7 +10,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 export PORT
 
 .PHONY: help setup run test fuzz reliability mutation soak image-test lint format lock audit screenshots train evaluate \
-	benchmark clean
+	benchmark benchmark-training clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -83,6 +83,10 @@ evaluate: setup  ## score the artifact on DATASET=DIR and compare with artifacts
 benchmark: setup  ## measure speed and load on a quiet machine; writes docs/performance.md (8 minutes)
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/load.py
+
+benchmark-training: setup  ## the same of training; writes docs/training-speed.md, docs/scale.md (20 minutes)
+	$(BIN)/python benchmarks/training_speed.py
+	$(BIN)/python benchmarks/scale.py
 
 clean:  ## remove what the commands above made, except artifacts and runs
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
