@@ -1,4 +1,4 @@
-"""What a training holds in memory: `python benchmarks/scale.py` writes docs/scale.md, in about fifteen minutes.
+"""What a training holds in memory: `python benchmarks/scale.py` writes docs/scale.md, in about ten minutes.
 
 It runs `training/train.py` on as many photos and captions as Flickr30k has, both made up by code, and reads the
 process's memory from Linux meanwhile. The encoder is a cheap one with ResNet-50's grid, so that features are as large
