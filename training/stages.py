@@ -29,7 +29,7 @@ from training.features import Grids, encode, extract, read_pixels
 from training.forecast import Forecast, plan
 from training.losses import CaptionLoss
 from training.options import TrainingOptions
-from training.parallel import devices
+from training.parallel import AdamW, devices, on_one
 from training.progress import Progress
 from training.reinforce import SelfCritic, fit
 from training.sampling import Sampler
@@ -191,6 +191,8 @@ class EndToEnd:
         self.encoder = rebuild(encoder, any_size=True, dtype=run.options.precision)
         freeze_batch_norm(self.encoder)
         self.model = Captioner(self.encoder, run.decoder)
+        with on_one():
+            self._seeing = keras.Model(self.encoder.input, self.encoder.output)
 
     def fetch(self, rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """Photos of the training split, flipped and cut."""
@@ -201,7 +203,7 @@ class EndToEnd:
 
     def dev_features(self) -> np.ndarray:
         """The dev photos as the encoder sees them now."""
-        return encode(self.encoder, self._run.dev.paths, self._size)
+        return encode(self._seeing, self._run.dev.paths, self._size)
 
     def optimizer(self, batches: int, epochs: int, of_encoder: float, of_decoder: float) -> keras.optimizers.Optimizer:
         """One rate for the encoder, another for the decoder."""
@@ -219,7 +221,9 @@ def dev_cider(run: Run, features: Grids) -> float:
 
 
 def _dev_score(run: Run, features: Callable[[], Grids]) -> DevScore:
-    return DevScore(Generator(run.decoder), features, run.dev.photos, run.tokenizer, run.options.max_words)
+    with on_one():
+        generator = Generator(run.decoder)
+    return DevScore(generator, features, run.dev.photos, run.tokenizer, run.options.max_words)
 
 
 def _batches(run: Run, key: str, fetch: Fetch, **kwargs: Any) -> CaptionBatches:
@@ -244,7 +248,7 @@ def _adamw(options: TrainingOptions, peak: float, batches: int, epochs: int) -> 
     schedule = keras.optimizers.schedules.CosineDecay(
         peak / 20, max(1, steps - warm_up), alpha=0.01, warmup_target=peak, warmup_steps=warm_up
     )
-    return keras.optimizers.AdamW(
+    return AdamW(
         schedule,
         weight_decay=options.weight_decay,
         global_clipnorm=1.0,
