@@ -62,6 +62,11 @@ def test_a_convolution_that_is_always_given_the_same_has_no_range(photos: list[P
     assert input_ranges(blind, photos) == {}
 
 
+def test_an_encoder_without_convolutions_has_no_ranges(photos: list[Path]) -> None:
+    pixels = keras.Input((24, 16, 3))
+    assert input_ranges(keras.Model(pixels, keras.layers.AveragePooling2D(8)(pixels)), photos) == {}
+
+
 def test_eight_bits_stay_near_float32_and_change_nothing_else(photos: list[Path], tmp_path: Path) -> None:
     bundle = untrained()
     save_bundle(tmp_path / "artifact", bundle)

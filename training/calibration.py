@@ -37,6 +37,8 @@ def input_ranges(encoder: "keras.Model", photos: Sequence[Path]) -> dict[str, li
     from training.features import read_pixels
 
     layers = [layer for layer in encoder.layers if isinstance(layer, keras.layers.Conv2D)]
+    if not layers:
+        return {}
     ends = [end(layer.input) for layer in layers for end in (keras.ops.min, keras.ops.max)]
     probe = keras.Model(encoder.input, ends)
     chosen, lows, highs = photos[:: max(1, len(photos) // PHOTOS)][:PHOTOS], [], []
