@@ -168,7 +168,7 @@ _HELP = {
     "seed": "of every random choice",
     "tensorboard": "also write TensorBoard logs",
     "engine": "where features are computed: here, or by ray on all machines of a cluster (docs/scale.md)",
-    "data_parallel": "split every batch among all devices, on JAX (docs/scale.md); not with --reinforce",
+    "data_parallel": "split every batch among all devices, on TensorFlow or JAX (docs/scale.md); not with --reinforce",
     "resume": "go on with the interrupted run in --work; its options have to be given again (not --output and --name)",
 }
 _CHOICES = {
