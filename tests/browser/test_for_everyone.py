@@ -21,6 +21,18 @@ WATCH_SHIFTS = """
   }).observe({ type: "layout-shift" });
 """
 
+# Nothing has changed its place or size for twenty frames: pictures have come, and the page knows how large they are.
+SETTLED = """async () => {
+  const places = () => [...document.querySelectorAll("main *, footer")].map((node) =>
+    [node.offsetLeft, node.offsetTop, node.offsetWidth, node.offsetHeight]).join();
+  let before = "";
+  for (let same = 0; same < 20; ) {
+    await new Promise(requestAnimationFrame);
+    const now = places();
+    same = now === before ? same + 1 : 0;
+    before = now;
+  }
+}"""
 
 # What fades in is pale for a moment; what turns for ever is not waited for.
 AT_REST = """() => Promise.allSettled(document.getAnimations()
@@ -217,10 +229,10 @@ def test_longest_caption_has_its_room(visit: Visit, options: dict[str, Any]) -> 
 
 
 def watch_shifts(visitor: Visitor) -> None:
-    """From now on; only what is in view counts."""
+    """From now on, the page being at rest; only what is in view counts."""
     visitor.page.wait_for_selector("#photo:not([hidden])")
     visitor.page.locator("#tiles").scroll_into_view_if_needed()
-    visitor.page.wait_for_timeout(200)
+    visitor.page.evaluate(SETTLED)
     visitor.page.evaluate(WATCH_SHIFTS)
 
 
