@@ -150,10 +150,8 @@ class CaptionGenerator:
         return [Result(best, seconds) for best in captions]
 
     def warm_up(self) -> None:
-        """Caption blank pictures in every way there is, so that the first photos do not wait for compilation."""
-        blank = np.full((8, 8, 3), 128, np.uint8)
-        for photos in ([blank], [blank, blank]):
-            self.generate(photos, attention=self._generator.has_attention)
+        """Caption a blank picture in every way there is, so that the first photo does not wait for compilation."""
+        self.generate([np.full((8, 8, 3), 128, np.uint8)], attention=self._generator.has_attention)
 
     @property
     def device(self) -> str:

@@ -111,24 +111,23 @@ def _on_keras(owner: Any, function: Function) -> Compiled:
 
 
 class _OpenVINO:
-    """A computation as OpenVINO graphs, compiled when they are first needed: one for a photo alone, one for any number.
+    """A computation as an OpenVINO graph, compiled once: the numbers of photos and of beams are left open.
 
-    Knowing that there is one photo makes a step a tenth faster; so would knowing the number of beams, but OpenVINO
-    2026.4 mixes up the axes of an attention in bfloat16 where that number is known and equals the number of heads.
+    Knowing them would make a step a tenth faster, and OpenVINO 2026.4 mixes up the axes of an attention in bfloat16
+    where it knows the number of beams and that equals the number of heads.
     """
 
     def __init__(self, function: Function, precision: Precision, beams_in: int = 0) -> None:
         self._function, self._precision, self._beams_in = function, precision, beams_in
-        self._requests: dict[int, Any] = {}  # by the number of photos, -1 for any
+        self._request: Any = None
 
     def __call__(self, arrays: Arrays) -> Arrays:
-        photos = 1 if len(arrays[0]) == 1 else -1
-        if photos not in self._requests:
-            shapes = [[photos, *array.shape[1:]] for array in arrays]
+        if self._request is None:
+            shapes = [[-1, *array.shape[1:]] for array in arrays]
             for shape in shapes[: self._beams_in]:
                 shape[1] = -1
-            self._requests[photos] = _compile(self._function, shapes, arrays, self._precision)
-        return _infer(self._requests[photos], arrays)
+            self._request = _compile(self._function, shapes, arrays, self._precision)
+        return _infer(self._request, arrays)
 
 
 def _infer(request: Any, arrays: Arrays) -> Arrays:
